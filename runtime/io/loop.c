@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+#include "loop.h"
+
+#include <time.h>
+
+#include "mem.h"
+
+struct loop {
+	unsigned magic;
+#define LOOP_MAGIC 0x100b5e11
+	struct ev_loop *ev;
+	ev_prepare prepare;
+	ev_idle idle;	/* active while jobs are left: do not sleep */
+	ev_async async; /* wakes the loop for letters */
+	struct list jobs[LOOP_PHASES];
+	struct loop_letter *letters; /* lock-free stack, newest first */
+	int64_t now_us;
+	bool stopping;
+};
+
+static void
+idle_noop(struct ev_loop *ev, ev_idle *w, int events)
+{
+	(void)ev, (void)w, (void)events;
+}
+
+static void
+run_phase(struct loop *l, enum loop_phase phase)
+{
+	struct list *link;
+
+	for (int n = 0; n < LOOP_BUDGET; n++) {
+		struct loop_job *job;
+
+		link = list_first(&l->jobs[phase]);
+		if (link == NULL)
+			return;
+		list_remove(link);
+		job = LIST_ENTRY(link, struct loop_job, link);
+		job->run(job);
+	}
+}
+
+static bool
+jobs_left(const struct loop *l)
+{
+	for (int i = 0; i < LOOP_PHASES; i++)
+		if (!list_empty(&l->jobs[i]))
+			return true;
+	return false;
+}
+
+static void
+end_of_turn(struct ev_loop *ev, ev_prepare *w, int events)
+{
+	struct loop *l;
+
+	(void)events;
+	OBJ_CAST(l, w->data, LOOP_MAGIC);
+	loop_refresh(l);
+	for (int i = 0; i < LOOP_PHASES; i++)
+		run_phase(l, (enum loop_phase)i);
+	if (jobs_left(l) || l->stopping)
+		ev_idle_start(ev, &l->idle);
+	else
+		ev_idle_stop(ev, &l->idle);
+}
+
+/* The stack is newest first; letters are run in the order of posting. */
+static void
+read_letters(struct ev_loop *ev, ev_async *w, int events)
+{
+	struct loop_letter *newest, *oldest = NULL, *next;
+	struct loop *l;
+
+	(void)ev, (void)events;
+	OBJ_CAST(l, w->data, LOOP_MAGIC);
+	newest = __atomic_exchange_n(&l->letters, NULL, __ATOMIC_ACQUIRE);
+	for (; newest != NULL; newest = next) {
+		next = newest->next;
+		newest->next = oldest;
+		oldest = newest;
+	}
+	for (; oldest != NULL; oldest = next) {
+		next = oldest->next;
+		oldest->run(oldest);
+	}
+}
+
+struct loop *
+loop_new(void)
+{
+	struct loop *l = mem_new(sizeof(*l));
+
+	OBJ_INIT(l, LOOP_MAGIC);
+	/* NOSIGMASK, and no default loop: signals belong to the host. */
+	l->ev = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV | EVFLAG_NOSIGMASK);
+	if (l->ev == NULL)
+		obj_panic(__FILE__, __LINE__, "no event backend");
+	for (int i = 0; i < LOOP_PHASES; i++)
+		list_init(&l->jobs[i]);
+	ev_prepare_init(&l->prepare, end_of_turn);
+	ev_idle_init(&l->idle, idle_noop);
+	ev_async_init(&l->async, read_letters);
+	l->prepare.data = l->idle.data = l->async.data = l;
+	ev_set_priority(&l->prepare, EV_MINPRI);
+	ev_prepare_start(l->ev, &l->prepare);
+	ev_async_start(l->ev, &l->async);
+	loop_refresh(l);
+	return l;
+}
+
+struct ev_loop *
+loop_ev(struct loop *l)
+{
+	OBJ_CHECK(l, LOOP_MAGIC);
+	return l->ev;
+}
+
+int64_t
+loop_now_us(const struct loop *l)
+{
+	OBJ_CHECK(l, LOOP_MAGIC);
+	return l->now_us;
+}
+
+void
+loop_refresh(struct loop *l)
+{
+	struct timespec t;
+
+	OBJ_CHECK(l, LOOP_MAGIC);
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	l->now_us = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+	ev_now_update(l->ev);
+}
+
+void
+loop_job_init(struct loop_job *job, void (*run)(struct loop_job *))
+{
+	list_init(&job->link);
+	job->run = run;
+}
+
+void
+loop_defer(struct loop *l, enum loop_phase phase, struct loop_job *job)
+{
+	OBJ_CHECK(l, LOOP_MAGIC);
+	if (!list_linked(&job->link))
+		list_push_back(&l->jobs[phase], &job->link);
+}
+
+void
+loop_undefer(struct loop_job *job)
+{
+	list_remove(&job->link);
+}
+
+void
+loop_post(struct loop *l, struct loop_letter *letter)
+{
+	struct loop_letter *old;
+
+	OBJ_CHECK(l, LOOP_MAGIC);
+	old = __atomic_load_n(&l->letters, __ATOMIC_RELAXED);
+	do {
+		letter->next = old;
+	} while (!__atomic_compare_exchange_n(&l->letters, &old, letter, true,
+					      __ATOMIC_RELEASE,
+					      __ATOMIC_RELAXED));
+	ev_async_send(l->ev, &l->async);
+}
+
+void
+loop_run_until(struct loop *l, const bool *done)
+{
+	OBJ_CHECK(l, LOOP_MAGIC);
+	while (!*done && !l->stopping)
+		ev_run(l->ev, EVRUN_ONCE);
+	l->stopping = false;
+}
+
+void
+loop_run(struct loop *l)
+{
+	static const bool never = false;
+
+	loop_run_until(l, &never);
+}
+
+void
+loop_stop(struct loop *l)
+{
+	OBJ_CHECK(l, LOOP_MAGIC);
+	l->stopping = true;
+}
+
+void
+loop_free(struct loop **pl)
+{
+	struct loop *l;
+
+	OBJ_TAKE(l, pl, LOOP_MAGIC);
+	ev_prepare_stop(l->ev, &l->prepare);
+	ev_idle_stop(l->ev, &l->idle);
+	ev_async_stop(l->ev, &l->async);
+	ev_loop_destroy(l->ev);
+	OBJ_FINI(l);
+	mem_free(l);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * loop - one event loop per thread, its end-of-turn work, and its letterbox.
+ *
+ *   one turn:  sockets and timers -> letters of other threads
+ *              -> jobs of phase LOOP_TASKS (scripts run)
+ *              -> jobs of phase LOOP_SEND  (what they asked for is sent)
+ *              -> sleep, unless a job was added meanwhile
+ *
+ * Batching happens here and nowhere else: everything asked for during a turn
+ * is sent once, at its end, and never waits on a timer for company.
+ *
+ * Always true: a job is in at most one list; a job that is added while its
+ *              own phase runs is run in the same turn (at most LOOP_BUDGET
+ *              jobs, then sockets get their share).
+ * Memory: jobs, letters and timers are embedded in their owners.
+ * Thread: everything belongs to the thread that runs the loop, except
+ *         loop_post(), which any thread may call.
+ */
+#ifndef LOOP_H
+#define LOOP_H
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "list.h"
+#include "obj.h"
+
+#define LOOP_BUDGET 4096
+
+struct loop;
+
+enum loop_phase { LOOP_TASKS, LOOP_SEND, LOOP_PHASES };
+
+/* Work for the end of the turn; embedded in its owner. */
+struct loop_job {
+	struct list link; /* in the loop's list of its phase, or nowhere */
+	void (*run)(struct loop_job *job);
+};
+
+/* A letter from another thread.  The receiver's `run` frees it. */
+struct loop_letter {
+	struct loop_letter *next; /* private to the mailbox */
+	void (*run)(struct loop_letter *letter);
+};
+
+struct loop *loop_new(void);
+
+/* The underlying loop, for watchers of io modules. */
+struct ev_loop *loop_ev(struct loop *l);
+
+/* Monotonic time in microseconds as of this turn.  After long work call
+ * loop_refresh() before arming a relative timer. */
+int64_t loop_now_us(const struct loop *l);
+void loop_refresh(struct loop *l);
+
+void loop_job_init(struct loop_job *job, void (*run)(struct loop_job *));
+
+/* Runs once at the end of this turn; a job already waiting stays where it
+ * is. */
+void loop_defer(struct loop *l, enum loop_phase phase, struct loop_job *job);
+void loop_undefer(struct loop_job *job);
+
+/* From any thread; letters of one sender arrive in order. */
+void loop_post(struct loop *l, struct loop_letter *letter);
+
+/* Runs turns until *done becomes true (checked at the end of each turn), or
+ * loop_stop() was called.  Not re-entrant: a second call from inside a
+ * callback is a mistake of ours, except from a LOOP_TASKS job. */
+void loop_run_until(struct loop *l, const bool *done);
+void loop_run(struct loop *l);
+
+/* From the loop's own thread. */
+void loop_stop(struct loop *l);
+
+/* No watcher, job or letter may be left that anybody still waits for. */
+void loop_free(struct loop **pl);
+
+#endif
