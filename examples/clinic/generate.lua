@@ -158,6 +158,9 @@ function Writer:payers()
     end
     row[20], row[21] = "NaN", 0
     self:row("payers", row)
+    if name == "NO_INSURANCE" then
+      self.uninsured = ids[i]
+    end
   end
   return ids
 end
@@ -238,9 +241,11 @@ function Writer:claim(v, at)
   local rng = self.rng
   local open = v.day > LAST_DAY - 120 and rng:chance(0.5)
   local status = open and "BILLED" or "CLOSED"
-  local owed = open and money(v.total * 0.8) or "0.00"
-  local own = open and money(v.total * 0.2) or "0.00"
-  local payer = rng:chance(0.15) and "0" or v.patient.payer
+  local alone = v.patient.payer == self.uninsured
+  local share = alone and 0 or 0.8
+  local owed = open and money(v.total * share) or "0.00"
+  local own = open and money(v.total * (1 - share)) or "0.00"
+  local payer = alone and "0" or v.patient.payer
   self:row("claims", { rng:uuid(), v.patient.id, v.doctor, payer, "0", 1, 1,
     v.kind[2], "", "", "", "", "", "", "", "", v.id, at, at, v.doctor, status,
     "", status, owed, "", own, v.stop, "", v.stop,
@@ -292,7 +297,7 @@ function Writer:visit(patient, day, first)
   local v = { id = rng:uuid(), patient = patient, clinic = clinic, day = day,
     doctor = rng:pick(clinic.doctors), kind = rng:weighted(words.visits),
     start = stamp(day, minute) }
-  v.stop = stamp(day, minute + (v.kind[1] == "inpatient" and 2880 or 15))
+  v.stop = stamp(day, minute + rng:int(v.kind[5], 4 * v.kind[5]))
   v.total = v.kind[4] * (1 + rng:unit() * 8)
   v.covered = rng:chance(0.6) and v.total * 0.8 or 0
   self:row("encounters", encounter_row(v))

@@ -100,7 +100,7 @@ local function reject_path(dir, path)
 end
 
 local function load_files(db, dir, env)
-  local tally = {}
+  local tally, files = {}, {}
   for _, name in ipairs(import.tables) do
     tally[name] = { loaded = 0, already = 0 }
   end
@@ -109,12 +109,13 @@ local function load_files(db, dir, env)
     env.bytes = sizes[spec.file]
     if env.bytes then
       local got = load.file(db, dir .. "/" .. spec.file, spec, env)
+      files[spec.file] = got
       local sum = tally[spec.table]
       sum.loaded = sum.loaded + got.loaded
       sum.already = sum.already + got.already
     end
   end
-  return tally
+  return { tables = tally, files = files }
 end
 
 local ANALYZE = {}
@@ -122,29 +123,33 @@ for i, name in ipairs(import.tables) do
   ANALYZE[i] = "analyze " .. name
 end
 
---- Imports the files of `dir` into the tables of schema.sql.
+--- Imports the files of `dir` into the tables of schema.sql.  What it gives has
+--- the counts by table and by file: loaded, already there, rejected.
 ---@param db table
 ---@param dir string
 ---@param opts? { rejects?: string, quiet?: boolean }
----@return { tables: table, rejected: integer, rejects: string }
+---@return { tables: table, files: table, rejected: integer,
+---          rejects: string }
 function import.run(db, dir, opts)
   opts = opts or {}
   sizes_of(dir)
   local bar = progress.new({ quiet = opts.quiet })
   local bad = rejects.new(reject_path(dir, opts.rejects))
-  local ok, tally = pcall(load_files, db, dir,
+  local ok, result = pcall(load_files, db, dir,
     { known = known_ids(db), rejects = bad, progress = bar })
   bad:close()
   if not ok then
-    error(tally, 0)
+    error(result, 0)
   end
   for name, count in pairs(derive.run(db, bar)) do
     if name ~= "doctors" then
-      tally[name].loaded = tally[name].loaded + count
+      local sum = result.tables[name]
+      sum.loaded = sum.loaded + count
     end
   end
   assert(db:script(table.concat(ANALYZE, ";\n")))
-  return { tables = tally, rejected = bad.count, rejects = bad.path }
+  result.rejected, result.rejects = bad.count, bad.path
+  return result
 end
 
 --- Says what an import did, one line for each table that got or had rows.

@@ -47,19 +47,22 @@ words.payers = { "Medicare", "Medicaid", "Humana", "Blue Cross Blue Shield",
 words.races = { { "white", 70 }, { "black", 10 }, { "asian", 10 },
   { "hawaiian", 2 }, { "native", 2 }, { "other", 6 } }
 
+-- Class, code, description, cost and least minutes of a visit; its weight.
 words.visits = {
   { { "wellness", "162673000", "General examination of patient (procedure)",
-      136.80 }, 40 },
-  { { "ambulatory", "185345009", "Encounter for symptom", 85.55 }, 25 },
-  { { "ambulatory", "185347001", "Encounter for problem, follow-up", 85.55 },
-    10 },
-  { { "outpatient", "390906007", "Follow-up encounter", 142.58 }, 12 },
-  { { "urgentcare", "702927004", "Urgent care clinic (procedure)", 142.58 },
-    4 },
+      136.80, 15 }, 40 },
+  { { "ambulatory", "185345009", "Encounter for symptom", 85.55, 10 },
+    25 },
+  { { "ambulatory", "185347001", "Encounter for problem, follow-up", 85.55,
+    10 }, 10 },
+  { { "outpatient", "390906007", "Follow-up encounter", 142.58, 15 },
+    12 },
+  { { "urgentcare", "702927004", "Urgent care clinic (procedure)", 142.58,
+    20 }, 4 },
   { { "emergency", "50849002", "Emergency room admission (procedure)",
-      146.18 }, 6 },
+      146.18, 60 }, 6 },
   { { "inpatient", "185347001", 'Encounter for problem, "inpatient"',
-      146.18 }, 3 },
+      146.18, 720 }, 3 },
 }
 
 words.chronic = {
