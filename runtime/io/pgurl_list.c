@@ -88,7 +88,8 @@ pgurl_list_init(struct pgurl_list *list, const char *name, const char *text,
 		text = skip_space(text);
 		end = item_end(text, urls);
 		str_clear(&item);
-		str_add(&item, urls || *text == 0 ? "" : "postgres://");
+		str_add(&item,
+			urls || *text == 0 || text == end ? "" : "postgres://");
 		str_addn(&item, text,
 			 end != NULL ? (size_t)(end - text) : strlen(text));
 		rc = add_item(list, name, &item, e);
