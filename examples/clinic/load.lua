@@ -196,9 +196,9 @@ local function reject(self, record, reason)
   self.rejected = self.rejected + 1
 end
 
-local function store(self, tx, chunk, from, to)
+local function store(self, chunk, from, to)
   local sql = self.sql
-  local count, err = tx:transaction(function(savepoint)
+  local count, err = self.tx:transaction(function(savepoint)
     assert(savepoint:copy_in(sql.copy, pieces(chunk, from, to)))
     local inserted = assert(savepoint:exec(sql.insert))
     assert(savepoint:exec(sql.clear))
@@ -220,19 +220,19 @@ local function store(self, tx, chunk, from, to)
     return
   end
   local middle = math.floor((from + to) / 2)
-  store(self, tx, chunk, from, middle)
-  store(self, tx, chunk, middle + 1, to)
+  store(self, chunk, from, middle)
+  store(self, chunk, middle + 1, to)
 end
 
-local function flush(self, tx, chunk)
+local function flush(self, chunk)
   if #chunk > 0 then
-    store(self, tx, chunk, 1, #chunk)
+    store(self, chunk, 1, #chunk)
   end
   return {}
 end
 
-local function pour(self, tx, reader)
-  assert(tx:exec(self.sql.stage))
+local function pour(self, reader)
+  assert(self.tx:exec(self.sql.stage))
   local chunk = {}
   for record in reader:records() do
     local line, key = line_of(self, record)
@@ -245,11 +245,11 @@ local function pour(self, tx, reader)
       reject(self, record, key)
     end
     if #chunk == CHUNK then
-      chunk = flush(self, tx, chunk)
+      chunk = flush(self, chunk)
       self.progress:at(reader.taken)
     end
   end
-  flush(self, tx, chunk)
+  flush(self, chunk)
   return true
 end
 
@@ -289,11 +289,14 @@ function load.file(db, path, spec, env)
     reader:close()
     error(reason, 0)
   end
+  -- The file is read once, so the transaction cannot be tried again.
   local ok, err = db:transaction(function(tx)
-    return pour(self, tx, reader)
+    self.tx = tx
+    return pour(self, reader)
   end, { timeout = 3600, retries = 0 })
   reader:close()
   if not ok then
+    env.progress:done("failed; nothing of this file is kept")
     error(err, 0)
   end
   env.progress:done(("%d loaded, %d already there, %d rejected"):format(
