@@ -98,27 +98,27 @@ select id, clinic_id, md5('location|' || clinic_id)::uuid, patient_id,
 
 -- A parameter that is nil is still a parameter: a statement without any gets
 -- none.
-local function operation(step, counts, ...)
+local function operation(step, note, ...)
   local args, n = { ... }, select("#", ...)
   return {
     priority = step.priority or "normal",
     operation = function(client)
       local count = assert(client:exec(step.sql, unpack(args, 1, n)))
-      counts[step.table] = (counts[step.table] or 0) + count
+      note(step.table, count)
       return count
     end,
   }
 end
 
-local function operations(round, counts, clinics)
+local function operations(round, note, clinics)
   local ops = {}
   for _, step in ipairs(round) do
     if step.each_clinic then
       for _, clinic in ipairs(clinics) do
-        ops[#ops + 1] = operation(step, counts, clinic.id)
+        ops[#ops + 1] = operation(step, note, clinic.id)
       end
     else
-      ops[#ops + 1] = operation(step, counts)
+      ops[#ops + 1] = operation(step, note)
     end
   end
   return ops
@@ -129,10 +129,16 @@ end
 ---@param progress clinic.Progress
 ---@return table<string, integer> counts  rows added or brought up to date
 function derive.run(db, progress)
-  local counts = {}
+  local counts, done = {}, 0
+  local function note(name, count)
+    counts[name] = (counts[name] or 0) + count
+    done = done + 1
+    progress:at(done)
+  end
   local clinics = assert(db:query("select id from clinics order by id"))
   for i, round in ipairs(ROUNDS) do
-    local ops = operations(round, counts, clinics)
+    local ops = operations(round, note, clinics)
+    done = 0
     progress:start(("derived tables %d/%d"):format(i, #ROUNDS), #ops)
     local result = assert(db:batch(ops, { concurrency = 8, retries = 2 }))
     if result.failure_count > 0 then
