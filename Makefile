@@ -26,7 +26,7 @@ SEE_api    := api engine policy guard cache pool io sql base .
 PKG := libpq hiredis libxxhash jansson luajit libzstd openssl
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKG))
 LIBS = $(shell pkg-config --libs libpq hiredis libxxhash jansson libzstd openssl) \
-	-lev -lpg_query -lpthread -lm
+	-lev -lpg_query -lprotobuf-c -lpthread -lm
 LUA_LIBS = $(shell pkg-config --libs luajit)
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
