@@ -188,15 +188,21 @@ classify(const PgQuery__ScanToken *t)
 	return TOKEN_MARK;
 }
 
+/* The lexer does not say where U&'...' and U&"..." end: it is where the next
+ * token begins, but for spaces. */
 static void
-copy_token(struct tree_token *t, const PgQuery__ScanToken *from,
-	   const char *text)
+find_end(struct tree_token *t, const char *text, size_t next)
+{
+	t->end = (uint32_t)next;
+	while (isspace((unsigned char)text[t->end - 1]))
+		t->end--;
+}
+
+static void
+copy_token(struct tree_token *t, const PgQuery__ScanToken *from)
 {
 	t->start = (uint32_t)from->start;
 	t->end = (uint32_t)from->end;
-	/* After U&'...' the lexer has read on to look for UESCAPE. */
-	while (t->end > t->start && isspace((unsigned char)text[t->end - 1]))
-		t->end--;
 	t->code = (int)from->token;
 	t->kind = classify(from);
 }
@@ -211,7 +217,13 @@ copy_tokens(const PgQuery__ScanResult *r, const char *text, struct arena *a,
 	    (t = arena_try(a, r->n_tokens * sizeof(*t))) == NULL)
 		return err_set(e, LUNATE_ENOMEM, "no memory to parse SQL text");
 	for (size_t i = 0; i < r->n_tokens; i++)
-		copy_token(&t[i], r->tokens[i], text);
+		copy_token(&t[i], r->tokens[i]);
+	for (size_t i = 0; i < r->n_tokens; i++)
+		if (t[i].code == PG_QUERY__TOKEN__USCONST ||
+		    t[i].code == PG_QUERY__TOKEN__UIDENT)
+			find_end(&t[i], text,
+				 i + 1 < r->n_tokens ? t[i + 1].start
+						     : strlen(text));
 	*tokens = t;
 	return 0;
 }

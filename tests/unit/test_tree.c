@@ -229,6 +229,32 @@ tokens_cover_the_text_by_bytes(void **state)
 }
 
 static void
+tokens_of_unicode_escapes_end_where_they_end(void **state)
+{
+	static const char *const want[] = {
+		"select",  "U&'\\0061'",
+		",",	   "u&'a'\n  'b'",
+		",",	   "U&\"p\\0061\"",
+		"uescape", "'!'",
+		"from",	   "t",
+		",",	   "U&\"x\"",
+	};
+	struct tree *t = parsed("select U&'\\0061'  , u&'a'\n  'b', "
+				"U&\"p\\0061\" uescape '!' from t, U&\"x\" ");
+	const struct tree_token *k;
+	size_t len, n = tree_tokens(t, &k);
+	const char *text = tree_text(t, &len);
+
+	assert_int_equal(n, sizeof(want) / sizeof(*want));
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(k[i].end - k[i].start, strlen(want[i]));
+		assert_memory_equal(text + k[i].start, want[i],
+				    strlen(want[i]));
+	}
+	tree_free(&t);
+}
+
+static void
 bytes_that_are_no_text_are_refused(void **state)
 {
 	struct err e = {0};
@@ -577,6 +603,7 @@ main(void)
 		cmocka_unit_test(
 			a_name_means_a_cte_only_where_the_cte_can_be_seen),
 		cmocka_unit_test(tokens_cover_the_text_by_bytes),
+		cmocka_unit_test(tokens_of_unicode_escapes_end_where_they_end),
 		cmocka_unit_test(bytes_that_are_no_text_are_refused),
 		cmocka_unit_test(the_text_may_end_without_a_zero),
 		cmocka_unit_test(a_syntax_error_names_the_place),
