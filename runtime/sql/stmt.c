@@ -32,7 +32,7 @@ static struct shard {
 static pthread_once_t shards_once = PTHREAD_ONCE_INIT;
 static struct stmt_limits now = {1u << 20, 16u << 20, 10000, 64u << 20};
 
-/* ---- limits ------------------------------------------------------------- */
+/* ---- limits --------------------------------------------------------- */
 
 void
 stmt_limit(const struct stmt_limits *l)
@@ -56,7 +56,7 @@ check_size(size_t len, const size_t *limit, const char *what, struct err *e)
 		       what, len, max);
 }
 
-/* ---- life ---------------------------------------------------------------- */
+/* ---- life ----------------------------------------------------------- */
 
 struct stmt *
 stmt_pin(struct stmt *s)
@@ -114,7 +114,7 @@ stmt_kind_word(enum stmt_kind kind)
 	return words[kind];
 }
 
-/* ---- a new one ------------------------------------------------------------ */
+/* ---- a new one ------------------------------------------------------ */
 
 static int
 one_statement(const struct tree *t, struct err *e)
@@ -186,7 +186,7 @@ learn(const char *text, size_t len, uint64_t hash, struct entry **out,
 	return 0;
 }
 
-/* ---- the memo ------------------------------------------------------------- */
+/* ---- the memo ------------------------------------------------------- */
 
 static void
 init_shards(void)
@@ -380,7 +380,7 @@ stmt_usage(struct stmt_usage *u)
 	}
 }
 
-/* ---- scripts --------------------------------------------------------------- */
+/* ---- scripts -------------------------------------------------------- */
 
 int
 stmt_split(const char *text, size_t len, struct tree_span **spans, size_t *n,

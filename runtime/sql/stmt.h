@@ -85,6 +85,8 @@ enum stmt_flag {
 	STMT_PARAM_GAPS = 1 << 9,  /* some $n below the highest is missing */
 	STMT_SQL_VALUES = 1 << 10, /* CURRENT_DATE, CURRENT_USER, ... */
 	STMT_CHAIN = 1 << 11,	   /* COMMIT/ROLLBACK AND CHAIN */
+	STMT_COPY_IN = 1 << 12,	   /* COPY FROM STDIN */
+	STMT_COPY_OUT = 1 << 13,   /* COPY TO STDOUT */
 };
 
 struct stmt_table {

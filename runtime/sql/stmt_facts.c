@@ -7,6 +7,11 @@
 
 #define MAX_PARAMS 65535 /* of the protocol's Bind message */
 
+/* Names are looked up in lists: these keep a hostile text cheap. */
+#define MAX_RELATIONS 10000 /* places that name one */
+#define MAX_CTES 1000
+#define MAX_CALLS 1000 /* different functions, different operators */
+
 struct facts {
 	struct stmt *s;
 	struct arena *a;
@@ -14,6 +19,8 @@ struct facts {
 	struct stmt_table *tables;
 	struct stmt_function *functions, *operators;
 	unsigned table_room, function_room, operator_room;
+	size_t relations, ctes; /* seen so far */
+	struct err *e;
 	bool dry; /* inside an EXPLAIN that does not run it */
 	bool writes;
 	struct str seen; /* one byte per parameter number */
@@ -54,7 +61,17 @@ one_more(struct facts *f, void *array, unsigned n, unsigned *room, size_t size)
 	return more;
 }
 
-/* ---- tables ------------------------------------------------------------- */
+static int
+limit(struct facts *f, size_t n, size_t max, const char *what)
+{
+	if (n <= max)
+		return 0;
+	return err_set(f->e, LUNATE_ETOOBIG,
+		       "the statement names more than %zu %s; split it", max,
+		       what);
+}
+
+/* ---- tables --------------------------------------------------------- */
 
 static void
 add_table(struct facts *f, const char *schema, const char *name, bool read,
@@ -136,7 +153,7 @@ also_reads(const struct tree_node *parent)
 	}
 }
 
-static void
+static int
 range_var(struct facts *f)
 {
 	const struct tree_node *n = f->w.node, *parent = f->w.parent;
@@ -144,8 +161,11 @@ range_var(struct facts *f)
 	const char *name = tree_str(n, "relname");
 
 	if (tree_kind(parent) == TREE_LOCKING)
-		return; /* an alias of this query, not a relation */
-	if (same(tree_str(n, "relpersistence"), "t") || same(schema, "pg_temp"))
+		return 0; /* an alias of this query, not a relation */
+	if (limit(f, ++f->relations, MAX_RELATIONS, "relations") < 0)
+		return LUNATE_ETOOBIG;
+	if (same(tree_str(n, "relpersistence"), "t") ||
+	    same(schema, "pg_temp") || strncmp(schema, "pg_temp_", 8) == 0)
 		f->s->flags |= STMT_SESSION;
 	if (is_source(tree_kind(parent), f->w.field)) {
 		if (*schema != 0 || tree_walk_cte(&f->w, name) == NULL)
@@ -155,6 +175,7 @@ range_var(struct facts *f)
 	} else {
 		add_table(f, schema, name, also_reads(parent), true);
 	}
+	return 0;
 }
 
 /* How many parts of a dropped object's name come after its relation's;
@@ -176,30 +197,41 @@ parts_after_relation(const char *type)
 	return -1;
 }
 
+/* Adds the relation of a dropped object's dotted name. */
 static void
+dropped(struct facts *f, const struct tree_node *object, size_t after)
+{
+	size_t n = tree_kind(object) == TREE_LIST ? tree_len(object, "items")
+						  : 0;
+	const char *schema = "";
+
+	if (n < after + 1)
+		return;
+	n -= after + 1;
+	if (n > 0)
+		schema = tree_str(tree_item(object, "items", n - 1), "sval");
+	add_table(f, schema, tree_str(tree_item(object, "items", n), "sval"),
+		  false, true);
+}
+
+static int
 drop(struct facts *f)
 {
 	int after = parts_after_relation(tree_word(f->w.node, "remove_type"));
+	size_t n = tree_len(f->w.node, "objects");
 
-	for (size_t i = 0; after >= 0 && i < tree_len(f->w.node, "objects");
-	     i++) {
-		const struct tree_node *o = tree_item(f->w.node, "objects", i);
-		size_t n = tree_kind(o) == TREE_LIST ? tree_len(o, "items") : 0;
-		const char *schema = "";
-
-		if (n < (size_t)after + 1)
-			continue;
-		n -= (size_t)after + 1;
-		if (n > 0)
-			schema = tree_str(tree_item(o, "items", n - 1), "sval");
-		add_table(f, schema, tree_str(tree_item(o, "items", n), "sval"),
-			  false, true);
-	}
+	if (after < 0)
+		return 0;
+	if (limit(f, n, MAX_RELATIONS, "relations") < 0)
+		return LUNATE_ETOOBIG;
+	for (size_t i = 0; i < n; i++)
+		dropped(f, tree_item(f->w.node, "objects", i), (size_t)after);
+	return 0;
 }
 
-/* ---- functions ---------------------------------------------------------- */
+/* ---- functions ------------------------------------------------------ */
 
-static struct stmt_function *
+static int
 add_call(struct facts *f, struct stmt_function **list, unsigned *n,
 	 unsigned *room, struct stmt_function want)
 {
@@ -209,32 +241,36 @@ add_call(struct facts *f, struct stmt_function **list, unsigned *n,
 		c = &(*list)[i];
 		if (c->nargs == want.nargs && c->variadic == want.variadic &&
 		    same_name(want.schema, want.name, c->schema, c->name))
-			return c;
+			return 0;
 	}
+	if (limit(f, *n + 1, MAX_CALLS, "functions or operators") < 0)
+		return LUNATE_ETOOBIG;
 	*list = one_more(f, *list, *n, room, sizeof(*c));
 	c = &(*list)[(*n)++];
 	*c = want;
 	c->schema = keep(f, want.schema);
 	c->name = arena_dup(f->a, want.name, strlen(want.name));
-	return c;
+	return 0;
 }
 
-static void
+static int
 add_function(struct facts *f, struct stmt_function want)
 {
-	add_call(f, &f->functions, &f->s->nfunctions, &f->function_room, want);
+	return add_call(f, &f->functions, &f->s->nfunctions, &f->function_room,
+			want);
 }
 
-/* An operator where an empty list of names means a plain one. */
-static void
+/* An empty list of names means that there is no operator to be named. */
+static int
 add_operator(struct facts *f, const char *field, unsigned nargs)
 {
 	struct stmt_function want = {.nargs = nargs};
 
 	want.name = tree_dotted(f->w.node, field, &want.schema);
-	if (*want.name != 0)
-		add_call(f, &f->operators, &f->s->noperators, &f->operator_room,
-			 want);
+	if (*want.name == 0)
+		return 0;
+	return add_call(f, &f->operators, &f->s->noperators, &f->operator_room,
+			want);
 }
 
 /* Is it the constant true?  (Booleans come as one, bare or in a cast.) */
@@ -278,7 +314,7 @@ of_session(const struct tree_node *call, const char *schema, const char *name)
 	return false;
 }
 
-static void
+static int
 func_call(struct facts *f)
 {
 	const struct tree_node *n = f->w.node;
@@ -292,29 +328,29 @@ func_call(struct facts *f)
 		want.nargs += (unsigned)tree_len(n, "agg_order");
 	if (of_session(n, want.schema, want.name))
 		f->s->flags |= STMT_SESSION;
-	add_function(f, want);
+	return add_function(f, want);
 }
 
-static void
+static int
 table_sample(struct facts *f)
 {
 	struct stmt_function want = {0};
 
 	want.name = tree_dotted(f->w.node, "method", &want.schema);
 	want.nargs = (unsigned)tree_len(f->w.node, "args");
-	add_function(f, want);
+	return add_function(f, want);
 }
 
-/* ---- parameters --------------------------------------------------------- */
+/* ---- parameters ----------------------------------------------------- */
 
 static int
-param(struct facts *f, struct err *e)
+param(struct facts *f)
 {
 	int64_t n = tree_num(f->w.node, "number");
 	size_t more;
 
 	if (n < 1 || n > MAX_PARAMS)
-		return err_set(e, LUNATE_EPARAM,
+		return err_set(f->e, LUNATE_EPARAM,
 			       "parameters are numbered from $1 to $%d",
 			       MAX_PARAMS);
 	if ((size_t)n > f->seen.len) {
@@ -334,38 +370,15 @@ count_params(struct facts *f)
 		f->s->flags |= STMT_PARAM_GAPS;
 }
 
-/* ---- all of it ---------------------------------------------------------- */
+/* ---- all of it ------------------------------------------------------ */
 
+/* Marks that need no name. */
 static int
-look(struct facts *f, struct err *e)
+note(struct facts *f)
 {
 	switch (f->w.kind) {
-	case TREE_RANGE_VAR:
-		range_var(f);
-		break;
-	case TREE_FUNC_CALL:
-		func_call(f);
-		break;
-	case TREE_RANGE_TABLE_SAMPLE:
-		table_sample(f);
-		break;
-	case TREE_A_EXPR:
-		add_operator(f, "name",
-			     tree_get(f->w.node, "lexpr") != NULL ? 2 : 1);
-		break;
-	case TREE_SUB_LINK:
-		add_operator(f, "oper_name", 2);
-		break;
-	case TREE_SORT_BY:
-		add_operator(f, "use_op", 2);
-		break;
-	case TREE_PARAM_REF:
-		return param(f, e);
 	case TREE_SQL_VALUE:
 		f->s->flags |= STMT_SQL_VALUES;
-		break;
-	case TREE_DROP:
-		drop(f);
 		break;
 	case TREE_EXECUTE: /* also below EXPLAIN */
 		f->s->flags |= STMT_SESSION;
@@ -378,23 +391,54 @@ look(struct facts *f, struct err *e)
 		f->s->flags |= f->dry ? 0 : STMT_CATALOG;
 		f->writes = true;
 		break;
-	case TREE_INSERT:
-	case TREE_UPDATE:
-	case TREE_DELETE:
-	case TREE_MERGE:
-		f->writes = true;
-		break;
 	default:
 		break;
 	}
 	return 0;
 }
 
-static bool
-copy_only_reads(const struct tree_node *copy)
+/* A statement, or one inside another.  Counts its CTEs before any name is
+ * looked up among them. */
+static int
+query(struct facts *f)
 {
-	return !tree_num(copy, "is_from") && !tree_num(copy, "is_program") &&
-	       *tree_str(copy, "filename") == 0;
+	f->writes = f->writes || f->w.kind != TREE_SELECT;
+	f->ctes += tree_len(tree_get(f->w.node, "with_clause"), "ctes");
+	return limit(f, f->ctes, MAX_CTES, "WITH queries");
+}
+
+static int
+look(struct facts *f)
+{
+	const struct tree_node *n = f->w.node;
+
+	switch (f->w.kind) {
+	case TREE_SELECT:
+	case TREE_INSERT:
+	case TREE_UPDATE:
+	case TREE_DELETE:
+	case TREE_MERGE:
+		return query(f);
+	case TREE_RANGE_VAR:
+		return range_var(f);
+	case TREE_FUNC_CALL:
+		return func_call(f);
+	case TREE_RANGE_TABLE_SAMPLE:
+		return table_sample(f);
+	case TREE_A_EXPR:
+		return add_operator(f, "name",
+				    1 + (tree_get(n, "lexpr") != NULL));
+	case TREE_SUB_LINK:
+		return add_operator(f, "oper_name", 2);
+	case TREE_SORT_BY:
+		return add_operator(f, "use_op", 2);
+	case TREE_PARAM_REF:
+		return param(f);
+	case TREE_DROP:
+		return drop(f);
+	default:
+		return note(f);
+	}
 }
 
 static bool
@@ -406,7 +450,7 @@ reads_only(const struct facts *f, const struct tree_node *root)
 	case TREE_SELECT:
 		return !f->writes;
 	case TREE_COPY:
-		return copy_only_reads(root) && !f->writes;
+		return (f->s->flags & STMT_COPY_OUT) != 0 && !f->writes;
 	case TREE_EXPLAIN:
 		if (f->dry)
 			return true;
@@ -436,7 +480,7 @@ int
 facts_gather(struct stmt *s, const struct tree_node *root, struct arena *a,
 	     struct err *e)
 {
-	struct facts f = {.s = s, .a = a};
+	struct facts f = {.s = s, .a = a, .e = e};
 	int rc = 0;
 
 	facts_of_root(s, root);
@@ -445,7 +489,7 @@ facts_gather(struct stmt *s, const struct tree_node *root, struct arena *a,
 	tree_walk_init(&f.w, root);
 	while (rc == 0 && tree_walk_next(&f.w) != TREE_END)
 		if (f.w.step == TREE_ENTER)
-			rc = look(&f, e);
+			rc = look(&f);
 	if (rc == 0)
 		conclude(&f, root);
 	tree_walk_fini(&f.w);
@@ -453,7 +497,7 @@ facts_gather(struct stmt *s, const struct tree_node *root, struct arena *a,
 	return rc;
 }
 
-/* ---- the text without literals ------------------------------------------ */
+/* ---- the text without literals -------------------------------------- */
 
 static void
 normal_token(struct str *out, const char *text, const struct tree_token *t,

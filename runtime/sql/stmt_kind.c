@@ -110,7 +110,7 @@ facts_runs(const struct tree_node *explain)
 	return option(explain, "options", "analyze");
 }
 
-/* ---- statements of which more has to be said ---------------------------- */
+/* ---- statements of which more has to be said ------------------------ */
 
 static void
 tx_root(struct stmt *s, const struct tree_node *root)
@@ -241,6 +241,15 @@ declare_root(struct stmt *s, const struct tree_node *root)
 		s->flags |= STMT_SESSION;
 }
 
+/* Does data travel over the connection, or to a file of the server? */
+static void
+copy_root(struct stmt *s, const struct tree_node *root)
+{
+	if (*tree_str(root, "filename") == 0 && !tree_num(root, "is_program"))
+		s->flags |= tree_num(root, "is_from") ? STMT_COPY_IN
+						      : STMT_COPY_OUT;
+}
+
 static void
 other_root(struct stmt *s, const struct tree_node *root)
 {
@@ -248,6 +257,9 @@ other_root(struct stmt *s, const struct tree_node *root)
 	case TREE_DISCARD:
 		if (same(tree_word(root, "target"), "DISCARD_ALL"))
 			s->flags |= STMT_NO_BLOCK;
+		break;
+	case TREE_COPY:
+		copy_root(s, root);
 		break;
 	case TREE_DECLARE_CURSOR:
 		declare_root(s, root);

@@ -30,7 +30,7 @@ struct tree {
 	PgQuery__ParseResult *parsed;
 };
 
-/* ---- birth and death -------------------------------------------------- */
+/* ---- birth and death ------------------------------------------------ */
 
 static void *
 arena_alloc(void *arena, size_t size)
@@ -138,7 +138,7 @@ tree_free(struct tree **pt)
 	mem_free(t);
 }
 
-/* ---- the whole -------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------ */
 
 const char *
 tree_text(const struct tree *t, size_t *len)
@@ -203,7 +203,7 @@ tree_fingerprint(const struct tree *t, uint64_t *print, struct err *e)
 	return rc < 0 ? rc : job.rc;
 }
 
-/* ---- scripts ---------------------------------------------------------- */
+/* ---- scripts -------------------------------------------------------- */
 
 static void
 trim(const char *text, struct tree_span *s)

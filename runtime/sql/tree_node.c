@@ -6,7 +6,7 @@
 
 #include <pg_query/pg_query.pb-c.h>
 
-/* ---- kinds: a small table from descriptor to number -------------------- */
+/* ---- kinds: a small table from descriptor to number ----------------- */
 
 #define SLOTS 256 /* power of two, more than twice the kinds */
 
@@ -60,7 +60,7 @@ tree_name(const struct tree_node *n)
 	return n != NULL ? node_message(n)->descriptor->short_name : "";
 }
 
-/* ---- fields ------------------------------------------------------------ */
+/* ---- fields --------------------------------------------------------- */
 
 static const void *
 member(const struct tree_node *n, size_t offset)

@@ -7,7 +7,7 @@
 
 #include <pg_query/pg_query.pb-c.h>
 
-/* ---- bytes ------------------------------------------------------------ */
+/* ---- bytes ---------------------------------------------------------- */
 
 /* Bytes of the UTF-8 character at s (of n), 0 when it is none (RFC 3629). */
 static size_t
@@ -59,7 +59,7 @@ scan_bytes(const char *text, size_t len, struct err *e)
 	return 0;
 }
 
-/* ---- refusals --------------------------------------------------------- */
+/* ---- refusals ------------------------------------------------------- */
 
 int
 scan_too_deep(struct err *e)
@@ -161,7 +161,7 @@ scan_refuse(const char *text, const PgQueryError *why, struct err *e)
 	return LUNATE_ESYNTAX;
 }
 
-/* ---- tokens ----------------------------------------------------------- */
+/* ---- tokens --------------------------------------------------------- */
 
 static enum token_kind
 classify(const PgQuery__ScanToken *t)

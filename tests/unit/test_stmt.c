@@ -39,7 +39,7 @@ refused(const char *sql, size_t len, struct err *e)
 	return rc;
 }
 
-/* ---- kinds and flags ------------------------------------------------------ */
+/* ---- kinds and flags ------------------------------------------------ */
 
 #define READ STMT_READS_ONLY
 #define LOCKS STMT_LOCKS
@@ -137,12 +137,16 @@ static const struct {
 	{"set constraints all deferred", STMT_SET, 0},
 	{"reset a.b", STMT_SET, SESS},
 	{"reset all", STMT_SET, SESS},
-	{"copy t from stdin", STMT_COPY, 0},
-	{"copy t to stdout", STMT_COPY, READ},
-	{"copy (select 1) to stdout", STMT_COPY, READ},
-	{"copy (delete from t returning *) to stdout", STMT_COPY, 0},
-	{"copy (select 1 from t for update) to stdout", STMT_COPY, LOCKS},
+	{"copy t from stdin", STMT_COPY, STMT_COPY_IN},
+	{"copy t to stdout", STMT_COPY, READ | STMT_COPY_OUT},
+	{"copy (select 1) to stdout", STMT_COPY, READ | STMT_COPY_OUT},
+	{"copy (delete from t returning *) to stdout", STMT_COPY,
+	 STMT_COPY_OUT},
+	{"copy (select 1 from t for update) to stdout", STMT_COPY,
+	 LOCKS | STMT_COPY_OUT},
 	{"copy t to '/tmp/x'", STMT_COPY, 0},
+	{"copy t from '/tmp/x'", STMT_COPY, 0},
+	{"select 1 from pg_temp_3.t", STMT_SELECT, READ | ROWS | SESS},
 	{"copy t to program 'sh'", STMT_COPY, 0},
 	{"create table t (a int)", STMT_DDL, DDL},
 	{"create temp table t (a int)", STMT_DDL, DDL | SESS},
@@ -259,7 +263,7 @@ transaction_control_is_told_apart(void **state)
 	}
 }
 
-/* ---- tables ---------------------------------------------------------------- */
+/* ---- tables --------------------------------------------------------- */
 
 /* "r a, w s.b, rw c" in the order of their names' first place. */
 static void
@@ -362,7 +366,7 @@ the_name_of_a_cte_is_no_table_where_it_is_seen(void **state)
 		     "r b");
 }
 
-/* ---- functions -------------------------------------------------------------- */
+/* ---- functions ------------------------------------------------------ */
 
 static void
 list_calls(struct str *got, const struct stmt_function *f, unsigned n)
@@ -421,7 +425,7 @@ operators_are_named_like_functions(void **state)
 		    "<>/2 >/2 ");
 }
 
-/* ---- parameters ---------------------------------------------------------------- */
+/* ---- parameters ----------------------------------------------------- */
 
 static void
 check_params(const char *sql, unsigned n, bool gaps)
@@ -458,7 +462,7 @@ parameters_out_of_range_are_refused(void **state)
 	assert_int_equal(refused("select $2147483648", 18, &e), LUNATE_EPARAM);
 }
 
-/* ---- text ----------------------------------------------------------------------- */
+/* ---- text ----------------------------------------------------------- */
 
 static void
 check_normal(const char *sql, const char *want)
@@ -550,7 +554,53 @@ a_text_over_the_limit_is_refused(void **state)
 	mem_free(text);
 }
 
-/* ---- the memo --------------------------------------------------------------------- */
+/* head, then n times "piece" with its number, then tail */
+static char *
+numbered(const char *head, const char *piece, int n, const char *tail)
+{
+	struct str s;
+
+	str_init(&s);
+	str_add(&s, head);
+	for (int i = 0; i < n; i++)
+		str_addf(&s, piece, i);
+	str_add(&s, tail);
+	return str_take(&s);
+}
+
+static void
+lists_of_names_without_end_are_refused(void **state)
+{
+	static const struct {
+		const char *head, *piece;
+		int good, bad;
+		const char *tail;
+	} all[] = {
+		{"select 1 from a", ", t%d", 9999, 10000, ""},
+		{"drop table a", ", t%d", 9999, 10000, ""},
+		{"select 1", ", f%d()", 1000, 1001, ""},
+		{"with a as (select 1)", ", c%d as (select 1)", 999, 1000,
+		 " select 1 from a, c7"},
+	};
+	struct err e;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+		char *text = numbered(all[i].head, all[i].piece, all[i].good,
+				      all[i].tail);
+		struct stmt *s = known(text);
+
+		stmt_unpin(&s);
+		mem_free(text);
+		text = numbered(all[i].head, all[i].piece, all[i].bad,
+				all[i].tail);
+		assert_int_equal(refused(text, strlen(text), &e),
+				 LUNATE_ETOOBIG);
+		assert_non_null(strstr(e.text, "split it"));
+		mem_free(text);
+	}
+}
+
+/* ---- the memo ------------------------------------------------------- */
 
 static void
 the_same_text_gives_the_same_facts_once(void **state)
@@ -701,7 +751,7 @@ threads_share_the_memo(void **state)
 	stmt_forget();
 }
 
-/* ---- fuzz ---------------------------------------------------------------------------- */
+/* ---- fuzz ----------------------------------------------------------- */
 
 static const char *const pieces[] = {
 	"select",
@@ -881,6 +931,7 @@ main(void)
 		cmocka_unit_test(what_is_not_one_statement_is_refused),
 		cmocka_unit_test(a_semicolon_at_the_end_is_no_second_statement),
 		cmocka_unit_test(a_text_over_the_limit_is_refused),
+		cmocka_unit_test(lists_of_names_without_end_are_refused),
 		cmocka_unit_test(the_same_text_gives_the_same_facts_once),
 		cmocka_unit_test(texts_that_never_repeat_do_not_grow_memory),
 		cmocka_unit_test(a_text_too_large_for_a_shard_is_not_memoised),
