@@ -133,14 +133,30 @@ one_statement(const struct tree *t, struct err *e)
 }
 
 static int
-fill(struct entry *en, const struct tree *t, struct err *e)
+copy_text(struct entry *en, const char *text, struct err *e)
+{
+	char *copy = arena_try(&en->arena, en->stmt.len + 1);
+
+	if (copy == NULL)
+		return err_set(e, LUNATE_ENOMEM, "no memory for an SQL text");
+	memcpy(copy, text, en->stmt.len);
+	en->stmt.text = copy;
+	return 0;
+}
+
+static int
+fill(struct entry *en, const char *text, const struct tree *t, struct err *e)
 {
 	struct stmt *s = &en->stmt;
 	int rc;
 
 	rc = one_statement(t, e);
 	if (rc == 0)
+		rc = copy_text(en, text, e);
+	if (rc == 0)
 		rc = facts_gather(s, tree_root(t, 0), &en->arena, e);
+	if (rc == 0)
+		rc = facts_normal(s, t, &en->arena, e);
 	if (rc == 0)
 		rc = tree_fingerprint(t, &s->fingerprint, e);
 	if (rc < 0)
@@ -149,13 +165,12 @@ fill(struct entry *en, const struct tree *t, struct err *e)
 		 (unsigned long long)s->fingerprint);
 	snprintf(s->name, sizeof(s->name), "l_%016llx",
 		 (unsigned long long)s->hash);
-	s->normal = facts_normal(s, t, &en->arena);
 	s->bytes = sizeof(*en) + en->arena.total + ARENA_BLOCK;
 	return 0;
 }
 
 static int
-learn(const char *text, size_t len, uint64_t hash, struct entry **out,
+learn(const char *text, size_t len, uint64_t hash, struct stmt **out,
       struct err *e)
 {
 	struct entry *en;
@@ -173,17 +188,12 @@ learn(const char *text, size_t len, uint64_t hash, struct entry **out,
 	en->stmt.refs = 1;
 	en->stmt.hash = hash;
 	en->stmt.len = len;
-	en->stmt.text = arena_dup(&en->arena, text, len);
-	rc = fill(en, t, e);
+	*out = &en->stmt;
+	rc = fill(en, text, t, e);
 	tree_free(&t);
-	if (rc < 0) {
-		struct stmt *s = &en->stmt;
-
-		stmt_unpin(&s);
-		return rc;
-	}
-	*out = en;
-	return 0;
+	if (rc < 0)
+		stmt_unpin(out);
+	return rc;
 }
 
 /* ---- the memo ------------------------------------------------------- */
@@ -288,9 +298,9 @@ recall(struct shard *sh, const char *text, size_t len, uint64_t hash)
 /* Another thread may have learned the same text meanwhile: the first one
  * stays.  Returns it pinned. */
 static struct stmt *
-remember(struct shard *sh, struct entry *en)
+remember(struct shard *sh, struct stmt *s)
 {
-	struct stmt *s = &en->stmt;
+	struct entry *en = CONTAINER_OF(s, struct entry, stmt);
 	struct entry **at, *first;
 	struct list gone;
 
@@ -321,7 +331,6 @@ remember(struct shard *sh, struct entry *en)
 int
 stmt_get(const char *text, size_t len, struct stmt **out, struct err *e)
 {
-	struct entry *en;
 	struct shard *sh;
 	uint64_t hash;
 	int rc;
@@ -336,11 +345,10 @@ stmt_get(const char *text, size_t len, struct stmt **out, struct err *e)
 	*out = recall(sh, text, len, hash);
 	if (*out != NULL)
 		return 0;
-	rc = learn(text, len, hash, &en, e);
-	if (rc < 0)
-		return rc;
-	*out = remember(sh, en);
-	return 0;
+	rc = learn(text, len, hash, out, e);
+	if (rc == 0)
+		*out = remember(sh, *out);
+	return rc;
 }
 
 void

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "stmt_facts.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "str.h"
@@ -499,37 +500,64 @@ facts_gather(struct stmt *s, const struct tree_node *root, struct arena *a,
 
 /* ---- the text without literals -------------------------------------- */
 
+/* Where the text goes; without `at` it is only measured. */
+struct sink {
+	char *at;
+	size_t len;
+};
+
 static void
-normal_token(struct str *out, const char *text, const struct tree_token *t,
-	     unsigned *next)
+put(struct sink *to, const char *bytes, size_t n)
 {
-	if (t->kind == TOKEN_LITERAL)
-		str_addf(out, "$%u", ++*next);
-	else
-		str_addn(out, text + t->start, t->end - t->start);
+	if (to->at != NULL)
+		memcpy(to->at + to->len, bytes, n);
+	to->len += n;
 }
 
-const char *
-facts_normal(const struct stmt *s, const struct tree *t, struct arena *a)
+static void
+put_token(struct sink *to, const char *text, const struct tree_token *t,
+	  unsigned *next)
 {
+	char number[16];
+
+	if (t->kind == TOKEN_LITERAL)
+		put(to, number,
+		    (size_t)snprintf(number, sizeof(number), "$%u", ++*next));
+	else
+		put(to, text + t->start, t->end - t->start);
+}
+
+static size_t
+write_normal(char *at, const struct tree *t, unsigned next)
+{
+	struct sink to = {.at = at};
 	const struct tree_token *k;
 	size_t len, n = tree_tokens(t, &k), end = 0;
-	const char *text = tree_text(t, &len), *kept;
-	unsigned next = s->nparams;
-	struct str out;
+	const char *text = tree_text(t, &len);
 
-	str_init(&out);
 	for (size_t i = 0; i < n; i++) {
 		if (k[i].kind == TOKEN_COMMENT)
 			continue; /* people put values there */
 		if (k[i].kind == TOKEN_MARK && text[k[i].start] == ';')
 			continue;
-		if (out.len > 0 && k[i].start > end)
-			str_addc(&out, ' ');
-		normal_token(&out, text, &k[i], &next);
+		if (to.len > 0 && k[i].start > end)
+			put(&to, " ", 1);
+		put_token(&to, text, &k[i], &next);
 		end = k[i].end;
 	}
-	kept = arena_dup(a, out.at, out.len);
-	str_fini(&out);
-	return kept;
+	return to.len;
+}
+
+int
+facts_normal(struct stmt *s, const struct tree *t, struct arena *a,
+	     struct err *e)
+{
+	size_t len = write_normal(NULL, t, s->nparams);
+	char *at = arena_try(a, len + 1);
+
+	if (at == NULL)
+		return err_set(e, LUNATE_ENOMEM, "no memory for an SQL text");
+	write_normal(at, t, s->nparams);
+	s->normal = at;
+	return 0;
 }

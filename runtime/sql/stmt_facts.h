@@ -17,9 +17,10 @@ MUST_USE
 int facts_gather(struct stmt *s, const struct tree_node *root, struct arena *a,
 		 struct err *e);
 
-/* The text of the statement without literals; needs s->nparams. */
-const char *facts_normal(const struct stmt *s, const struct tree *t,
-			 struct arena *a);
+/* Fills normal, the text without literals; needs s->nparams. */
+MUST_USE
+int facts_normal(struct stmt *s, const struct tree *t, struct arena *a,
+		 struct err *e);
 
 /* Kind and flags that follow from the statement's own node. */
 void facts_of_root(struct stmt *s, const struct tree_node *root);

@@ -231,6 +231,15 @@ every_kind_of_statement_is_known_for_what_it_is(void **state)
 }
 
 static void
+every_kind_has_a_word(void **state)
+{
+	assert_string_equal(stmt_kind_word(STMT_SELECT), "select");
+	assert_string_equal(stmt_kind_word(STMT_OTHER), "other");
+	for (int k = STMT_SELECT; k <= STMT_OTHER; k++)
+		assert_non_null(stmt_kind_word((enum stmt_kind)k));
+}
+
+static void
 transaction_control_is_told_apart(void **state)
 {
 	static const struct {
@@ -917,6 +926,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			every_kind_of_statement_is_known_for_what_it_is),
+		cmocka_unit_test(every_kind_has_a_word),
 		cmocka_unit_test(transaction_control_is_told_apart),
 		cmocka_unit_test(tables_are_found_wherever_they_stand),
 		cmocka_unit_test(

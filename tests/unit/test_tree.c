@@ -340,6 +340,31 @@ grammar_newer_than_15_says_whose_parser_it_is(void **state)
 	assert_non_null(strstr(e.text, "PostgreSQL 15"));
 }
 
+static void
+without_memory_a_text_is_refused_as_a_whole(void **state)
+{
+	static const char sql[] = "with a as (select f(1), 'x' from t) select "
+				  "* from a join b using (c) where d = $1";
+	unsigned n = 0;
+	int rc;
+
+	do {
+		struct tree *t;
+		struct err e = {0};
+
+		mem_fail_after(++n);
+		rc = tree_parse(sql, sizeof(sql) - 1, &t, &e);
+		mem_fail_after(0);
+		if (rc < 0) {
+			assert_int_equal(rc, LUNATE_ENOMEM);
+			assert_null(t);
+		} else {
+			tree_free(&t);
+		}
+	} while (rc < 0);
+	assert_true(n > 3); /* it failed at several places before */
+}
+
 /* ---- depth ---------------------------------------------------------- */
 
 struct nest {
@@ -609,6 +634,7 @@ main(void)
 		cmocka_unit_test(a_syntax_error_names_the_place),
 		cmocka_unit_test(a_syntax_error_shows_no_literal),
 		cmocka_unit_test(grammar_newer_than_15_says_whose_parser_it_is),
+		cmocka_unit_test(without_memory_a_text_is_refused_as_a_whole),
 		cmocka_unit_test(deep_nesting_never_overflows_a_stack),
 		cmocka_unit_test(
 			deep_nesting_never_overflows_the_small_stack_of_a_thread),
