@@ -188,6 +188,24 @@ loop_run(struct loop *l)
 	loop_run_until(l, &never);
 }
 
+static void
+nap_over(struct ev_loop *ev, ev_timer *w, int events)
+{
+	(void)ev, (void)w, (void)events;
+}
+
+void
+loop_turn(struct loop *l, double seconds)
+{
+	ev_timer nap;
+
+	OBJ_CHECK(l, LOOP_MAGIC);
+	ev_timer_init(&nap, nap_over, seconds, 0.);
+	ev_timer_start(l->ev, &nap);
+	ev_run(l->ev, EVRUN_ONCE);
+	ev_timer_stop(l->ev, &nap);
+}
+
 void
 loop_stop(struct loop *l)
 {
