@@ -251,6 +251,12 @@ static const struct {
 	 "invalid value for parameter \"work_mem\""},
 	{"2201B", "invalid regular expression: quantifier operand invalid",
 	 "invalid regular expression: quantifier operand invalid"},
+	{"22023", "invalid source encoding name \"SECRET\"",
+	 "invalid source encoding name \"?\""},
+	{"54000", "requested character too large for encoding: 5558675309",
+	 "requested character too large for encoding"},
+	{"42712", "table name \"t\" specified more than once",
+	 "table name \"t\" specified more than once"},
 	{"22012", "division by zero", "division by zero"},
 	{"23502",
 	 "null value in column \"email\" of relation \"patients\" "
