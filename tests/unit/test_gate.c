@@ -197,7 +197,7 @@ a_deadline_is_overdue_from_its_very_microsecond(void **state)
 }
 
 static void
-only_the_overdue_are_reported_and_the_rest_keep_their_order(void **state)
+only_the_overdue_go_and_the_rest_keep_order(void **state)
 {
 	struct list late;
 
@@ -219,7 +219,7 @@ only_the_overdue_are_reported_and_the_rest_keep_their_order(void **state)
 }
 
 static void
-an_overdue_waiter_that_is_removed_is_not_counted_twice(void **state)
+an_overdue_waiter_is_not_counted_twice(void **state)
 {
 	struct list late;
 
@@ -342,10 +342,8 @@ main(void)
 			waiting_twice_or_going_back_in_time_is_a_mistake),
 		cmocka_unit_test(
 			a_deadline_is_overdue_from_its_very_microsecond),
-		cmocka_unit_test(
-			only_the_overdue_are_reported_and_the_rest_keep_their_order),
-		cmocka_unit_test(
-			an_overdue_waiter_that_is_removed_is_not_counted_twice),
+		cmocka_unit_test(only_the_overdue_go_and_the_rest_keep_order),
+		cmocka_unit_test(an_overdue_waiter_is_not_counted_twice),
 		cmocka_unit_test(
 			after_a_removal_the_next_deadline_is_found_again),
 		cmocka_unit_test(the_longest_wait_is_known),

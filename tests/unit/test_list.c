@@ -43,7 +43,7 @@ digits(const struct list *l)
 }
 
 static void
-pushed_to_the_back_keeps_order_and_to_the_front_reverses(void **state)
+the_back_keeps_order_the_front_reverses(void **state)
 {
 	fill();
 	assert_int_equal(digits(&head), 1234);
@@ -112,8 +112,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(
-			pushed_to_the_back_keeps_order_and_to_the_front_reverses),
+		cmocka_unit_test(the_back_keeps_order_the_front_reverses),
 		cmocka_unit_test(
 			a_removed_member_is_nowhere_and_may_be_removed_again),
 		cmocka_unit_test(first_and_last_of_an_empty_list_are_null),

@@ -68,7 +68,7 @@ a_line_has_time_level_component_text_and_pairs(void **state)
 }
 
 static void
-less_urgent_lines_are_left_out_and_their_values_not_computed(void **state)
+less_urgent_lines_compute_no_values(void **state)
 {
 	struct log lg;
 	int n = 0;
@@ -267,8 +267,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			a_line_has_time_level_component_text_and_pairs),
-		cmocka_unit_test(
-			less_urgent_lines_are_left_out_and_their_values_not_computed),
+		cmocka_unit_test(less_urgent_lines_compute_no_values),
 		cmocka_unit_test(a_value_cannot_forge_a_line_or_a_pair),
 		cmocka_unit_test(json_lines_are_objects),
 		cmocka_unit_test(json_stays_utf_8_whatever_the_bytes_were),

@@ -75,7 +75,7 @@ a_loop_whose_job_finished_it_does_not_go_to_sleep(void **state)
 }
 
 static void
-a_job_asked_for_twice_runs_once_and_one_taken_back_never(void **state)
+a_job_runs_once_and_one_taken_back_never(void **state)
 {
 	begin();
 	loop_defer(loop, LOOP_TASKS, &jobs[0].job);
@@ -270,7 +270,7 @@ post(void *arg)
 }
 
 static void
-letters_of_other_threads_wake_the_loop_and_keep_their_order(void **state)
+letters_of_threads_wake_the_loop_in_order(void **state)
 {
 	pthread_t t[SENDERS];
 
@@ -291,8 +291,7 @@ main(void)
 		cmocka_unit_test(jobs_run_in_order_and_tasks_before_sends),
 		cmocka_unit_test(
 			a_loop_whose_job_finished_it_does_not_go_to_sleep),
-		cmocka_unit_test(
-			a_job_asked_for_twice_runs_once_and_one_taken_back_never),
+		cmocka_unit_test(a_job_runs_once_and_one_taken_back_never),
 		cmocka_unit_test(what_a_job_adds_runs_in_the_same_turn),
 		cmocka_unit_test(
 			a_job_that_never_ends_leaves_timers_their_share),
@@ -302,8 +301,7 @@ main(void)
 		cmocka_unit_test(
 			an_outer_wait_that_ended_inside_an_inner_one_ends),
 		cmocka_unit_test(time_goes_forward),
-		cmocka_unit_test(
-			letters_of_other_threads_wake_the_loop_and_keep_their_order),
+		cmocka_unit_test(letters_of_threads_wake_the_loop_in_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -101,7 +101,7 @@ write_letters(void *arg)
 }
 
 static void
-every_letter_of_many_writers_arrives_once_and_in_its_writers_order(void **state)
+each_writers_letters_arrive_once_in_order(void **state)
 {
 	int next[WRITERS] = {0}, seen = 0;
 	pthread_t t[WRITERS];
@@ -134,8 +134,7 @@ main(void)
 			only_the_first_put_into_an_empty_box_wakes_the_reader),
 		cmocka_unit_test(a_taken_letter_can_be_put_again),
 		cmocka_unit_test(a_box_with_letters_in_it_may_not_go),
-		cmocka_unit_test(
-			every_letter_of_many_writers_arrives_once_and_in_its_writers_order),
+		cmocka_unit_test(each_writers_letters_arrive_once_in_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -54,7 +54,7 @@ a_failed_resize_leaves_the_old_block(void **state)
 }
 
 static void
-what_cannot_fail_does_not_count_for_the_failing_allocator(void **state)
+what_cannot_fail_is_not_counted(void **state)
 {
 	struct arena a;
 	char *p;
@@ -92,7 +92,7 @@ wiped_bytes_are_gone(void **state)
 }
 
 static void
-a_short_operation_lives_in_the_memory_of_its_owner(void **state)
+a_short_operation_lives_in_its_owner(void **state)
 {
 	_Alignas(16) char first[64];
 	struct arena a;
@@ -113,7 +113,7 @@ a_short_operation_lives_in_the_memory_of_its_owner(void **state)
 }
 
 static void
-an_arena_gives_zeroed_aligned_separate_places_of_any_size(void **state)
+places_in_an_arena_are_zeroed_and_aligned(void **state)
 {
 	static const size_t sizes[] = {1, 16, 17, 100, 2048, 2049, 70000, 3};
 	struct arena a;
@@ -134,7 +134,7 @@ an_arena_gives_zeroed_aligned_separate_places_of_any_size(void **state)
 }
 
 static void
-nothing_asked_of_an_empty_arena_is_not_out_of_memory(void **state)
+nothing_asked_of_an_arena_is_a_place_too(void **state)
 {
 	struct arena a;
 	void *p, *q;
@@ -193,16 +193,12 @@ main(void)
 		cmocka_unit_test(memory_comes_zeroed),
 		cmocka_unit_test(the_nth_try_fails_once),
 		cmocka_unit_test(a_failed_resize_leaves_the_old_block),
-		cmocka_unit_test(
-			what_cannot_fail_does_not_count_for_the_failing_allocator),
+		cmocka_unit_test(what_cannot_fail_is_not_counted),
 		cmocka_unit_test(a_copy_is_terminated_even_when_empty),
 		cmocka_unit_test(wiped_bytes_are_gone),
-		cmocka_unit_test(
-			a_short_operation_lives_in_the_memory_of_its_owner),
-		cmocka_unit_test(
-			an_arena_gives_zeroed_aligned_separate_places_of_any_size),
-		cmocka_unit_test(
-			nothing_asked_of_an_empty_arena_is_not_out_of_memory),
+		cmocka_unit_test(a_short_operation_lives_in_its_owner),
+		cmocka_unit_test(places_in_an_arena_are_zeroed_and_aligned),
+		cmocka_unit_test(nothing_asked_of_an_arena_is_a_place_too),
 		cmocka_unit_test(an_impossible_size_is_refused_not_wrapped),
 		cmocka_unit_test(an_arena_can_be_told_to_fail),
 		cmocka_unit_test(texts_in_an_arena),
