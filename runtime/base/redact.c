@@ -447,7 +447,7 @@ static const char *const constant_details[] = {
 	"Junk after closing right brace.",
 	"Junk after right parenthesis.",
 	"The input string ended unexpectedly.",
-	"Multidimensional arrays must have sub-arrays with matching dimensions.",
+	"Multidimensional arrays must have sub-arrays ",
 };
 
 /* Classes whose details are composed of names and numbers of the server. */
