@@ -16,6 +16,7 @@ struct loop {
 	struct loop_letter *letters; /* lock-free stack, newest first */
 	int64_t now_us;
 	bool stopping;
+	const bool *done; /* of the innermost loop_run_until, or NULL */
 };
 
 static void
@@ -60,7 +61,7 @@ end_of_turn(struct ev_loop *ev, ev_prepare *w, int events)
 	loop_refresh(l);
 	for (int i = 0; i < LOOP_PHASES; i++)
 		run_phase(l, (enum loop_phase)i);
-	if (jobs_left(l) || l->stopping)
+	if (jobs_left(l) || l->stopping || (l->done != NULL && *l->done))
 		ev_idle_start(ev, &l->idle);
 	else
 		ev_idle_stop(ev, &l->idle);
@@ -174,10 +175,15 @@ loop_post(struct loop *l, struct loop_letter *letter)
 void
 loop_run_until(struct loop *l, const bool *done)
 {
+	const bool *outer;
+
 	OBJ_CHECK(l, LOOP_MAGIC);
+	outer = l->done;
+	l->done = done;
 	while (!*done && !l->stopping)
 		ev_run(l->ev, EVRUN_ONCE);
 	l->stopping = false;
+	l->done = outer;
 }
 
 void
