@@ -63,7 +63,7 @@ unit_ms(const struct row *r)
 	return strcmp(r->unit, "s") == 0 ? QUANTITY_SECOND : 1;
 }
 
-/* ---- one value ------------------------------------------------------------ */
+/* ---- one value --------------------------------------------------------- */
 
 /* A value being set: what it is called in messages, and its text. */
 struct given {
@@ -114,7 +114,12 @@ refuse_number(const struct row *r, const struct given *g, struct err *e)
 
 	number_text(r, r->min, min);
 	number_text(r, r->max, max);
-	if (r->type == TIME)
+	if (r->type == TIME && unit_ms(r) == QUANTITY_DAY)
+		snprintf(how, sizeof(how),
+			 "is not a duration from %s to %s; write for example "
+			 "%s or %sd (a bare number counts days)",
+			 min, max, r->standard, r->standard);
+	else if (r->type == TIME)
 		snprintf(how, sizeof(how),
 			 "is not a duration from %s to %s; write for example "
 			 "%s, 30s, 5min or 1h (a bare number counts %s)",
@@ -262,7 +267,7 @@ take(struct config *c, const struct row *r, const struct given *g,
 	return LUNATE_EINTERNAL;
 }
 
-/* ---- birth and death ------------------------------------------------------ */
+/* ---- birth and death --------------------------------------------------- */
 
 static void
 take_default(struct config *c, const struct row *r, const char *text)
@@ -297,7 +302,7 @@ config_fini(struct config *c)
 	OBJ_FINI(c);
 }
 
-/* ---- by key --------------------------------------------------------------- */
+/* ---- by key ------------------------------------------------------------ */
 
 static const struct row *
 find(const char *key)
@@ -393,7 +398,7 @@ config_default(struct config *c, const char *key, const char *value)
 		take_default(c, r, value);
 }
 
-/* ---- from the environment ------------------------------------------------- */
+/* ---- from the environment ---------------------------------------------- */
 
 /* The ith of the comma-separated names; false behind the last. */
 static bool
@@ -459,7 +464,7 @@ config_env(struct config *c, const char *(*get)(const char *name, void *arg),
 	return rc;
 }
 
-/* ---- for help and docs ---------------------------------------------------- */
+/* ---- for help and docs ------------------------------------------------- */
 
 void
 config_each(void (*fn)(const struct config_info *info, void *arg), void *arg)

@@ -130,7 +130,7 @@ int config_from_process(struct config *c, struct config_notes *notes,
 
 void config_fini(struct config *c);
 
-/* ---- for help and docs ---------------------------------------------------- */
+/* ---- for help and docs ------------------------------------------------- */
 
 struct config_info {
 	const char *key,

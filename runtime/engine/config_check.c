@@ -15,7 +15,7 @@
 
 extern char **environ;
 
-/* ---- notes ---------------------------------------------------------------- */
+/* ---- notes ------------------------------------------------------------- */
 
 void
 config_notes_init(struct config_notes *notes)
@@ -52,7 +52,7 @@ note(struct config_notes *notes, const char *fmt, ...)
 	notes->at[notes->n++] = mem_dups(text);
 }
 
-/* ---- what depends on other fields ----------------------------------------- */
+/* ---- what depends on other fields -------------------------------------- */
 
 static bool
 is_default(const struct config *c, enum config_key key)
@@ -129,7 +129,7 @@ check_thresholds(struct config *c, struct config_notes *notes, struct err *e)
 	return 0;
 }
 
-/* ---- the URLs, on trial --------------------------------------------------- */
+/* ---- the URLs, on trial ------------------------------------------------ */
 
 static int
 try_url(const struct config *c, struct pgurl *u, struct config_notes *notes,
@@ -224,7 +224,7 @@ config_check(struct config *c, struct config_notes *notes, struct err *e)
 	return 0;
 }
 
-/* ---- the process ---------------------------------------------------------- */
+/* ---- the process ------------------------------------------------------- */
 
 /* Looks for one variable among all names of the table. */
 struct search {

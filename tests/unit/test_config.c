@@ -5,7 +5,10 @@
 #include <stdint.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -205,7 +208,7 @@ a_refused_value_names_the_remedy_and_changes_nothing(void **state)
 		{"schema", "", {"1 to 63 bytes", "", ""}},
 		{"schema", "a\nb", {"control character", "a?b", ""}},
 		{"policies", "true", {"path", "", ""}},
-		{"audit_retention", "0", {"duration", "", ""}},
+		{"audit_retention", "0", {"2555d", "counts days", ""}},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -374,7 +377,7 @@ words_are_numbered_as_their_enums(void **state)
 	config_fini(&c);
 }
 
-/* ---- cross checks --------------------------------------------------------- */
+/* ---- cross checks ------------------------------------------------------ */
 
 /* config_check() must succeed; true when a note holds `text`. */
 static bool
@@ -512,7 +515,42 @@ a_variable_that_looks_like_ours_and_is_none_is_noted(void **state)
 	config_notes_fini(&notes);
 }
 
-/* ---- secrets -------------------------------------------------------------- */
+static void
+the_process_gives_its_certificate_and_state_folder(void **state)
+{
+	char home[] = "/tmp/lunate-config-XXXXXX", path[100], want[120];
+	struct config c;
+	struct err e;
+
+	assert_non_null(mkdtemp(home));
+	setenv("HOME", home, 1);
+	setenv("DB_POOL_MAX", "77", 1);
+	unsetenv("LUNATE_POOL_MAX");
+	unsetenv("XDG_STATE_HOME");
+	unsetenv("LUNATE_STATE_DIR");
+	unsetenv("LUNATE_SSL_ROOT_CERT");
+	unsetenv("DATABASE_SSL_ROOT_CERT");
+	config_init(&c);
+	assert_int_equal(config_from_process(&c, NULL, &e), 0);
+	assert_int_equal(c.pool_max, 77);
+	assert_null(c.ssl_root_cert);
+	snprintf(want, sizeof(want), "%s/.local/state/lunate", home);
+	assert_string_equal(c.state_dir, want);
+	snprintf(path, sizeof(path), "%s/.postgresql", home);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(want, sizeof(want), "%s/root.crt", path);
+	fclose(fopen(want, "w"));
+	setenv("XDG_STATE_HOME", "/somewhere", 1);
+	assert_int_equal(config_from_process(&c, NULL, &e), 0);
+	assert_string_equal(c.ssl_root_cert, want);
+	assert_string_equal(c.state_dir, "/somewhere/lunate");
+	config_fini(&c);
+	unlink(want);
+	rmdir(path);
+	rmdir(home);
+}
+
+/* ---- secrets ----------------------------------------------------------- */
 
 static void
 no_secret_is_shown_or_quoted(void **state)
@@ -541,7 +579,7 @@ no_secret_is_shown_or_quoted(void **state)
 	}
 }
 
-/* ---- the printed table ---------------------------------------------------- */
+/* ---- the printed table ------------------------------------------------- */
 
 struct seen {
 	struct str *markdown, *help;
@@ -694,6 +732,8 @@ main(void)
 		cmocka_unit_test(replicas_without_urls_are_noted),
 		cmocka_unit_test(
 			a_variable_that_looks_like_ours_and_is_none_is_noted),
+		cmocka_unit_test(
+			the_process_gives_its_certificate_and_state_folder),
 		cmocka_unit_test(no_secret_is_shown_or_quoted),
 		cmocka_unit_test(the_printed_tables_hold_every_option),
 		cmocka_unit_test(help_fits_a_terminal),

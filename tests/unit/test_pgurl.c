@@ -294,6 +294,8 @@ database_ssl_and_sslmode_settle_one_mode(void **state)
 		{"host=h sslrootcert=/u", PGURL_SSL_ON, "/r", "verify-full",
 		 "/u", false},
 		{"host=h", PGURL_SSL_ON, NULL, "require", NULL, true},
+		{"host=/tmp", PGURL_SSL_ON, NULL, "require", NULL, false},
+		{"host=/tmp,h", PGURL_SSL_ON, NULL, "require", NULL, true},
 		{"host=h", PGURL_SSL_OFF, "/r", "disable", NULL, false},
 		{"host=h sslmode=require", PGURL_SSL_ON, "/r", "require", NULL,
 		 false},
