@@ -5,10 +5,7 @@
 #include <stdint.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -184,34 +181,32 @@ units_are_those_of_the_row_unless_written(void **state)
 	config_fini(&c);
 }
 
+static const struct {
+	const char *key, *value, *says[3];
+} refusals[] = {
+	{"pool_max", "many", {"option pool_max", "\"many\"", "500"}},
+	{"pool_max", "0", {"from 1 to 10000", "500", ""}},
+	{"pool_max", "10001", {"from 1 to 10000", "", ""}},
+	{"pool_max", "5.5", {"whole number", "", ""}},
+	{"cache_ttl", "5 parsecs", {"5min", "counts s", ""}},
+	{"idle_timeout", "-1", {"duration", "counts ms", ""}},
+	{"max_result_bytes", "1", {"1kB", "64MB", ""}},
+	{"cache_enabled", "maybe", {"true or false", "\"maybe\"", ""}},
+	{"log_level", "warning", {"debug|info|warn|error", "", ""}},
+	{"load_balancing",
+	 "round_robin",
+	 {"did you mean round-robin?", "", ""}},
+	{"encryption_algorithm", "AES-128-CBC", {"AES-256-GCM", "", ""}},
+	{"schema", "", {"1 to 63 bytes", "", ""}},
+	{"schema", "a\nb", {"control character", "a?b", ""}},
+	{"policies", "true", {"path", "", ""}},
+	{"audit_retention", "0", {"2555d", "counts days", ""}},
+};
+
 static void
 a_refused_value_names_the_remedy_and_changes_nothing(void **state)
 {
-	static const struct {
-		const char *key, *value, *says[3];
-	} rows[] = {
-		{"pool_max", "many", {"option pool_max", "\"many\"", "500"}},
-		{"pool_max", "0", {"from 1 to 10000", "500", ""}},
-		{"pool_max", "10001", {"from 1 to 10000", "", ""}},
-		{"pool_max", "5.5", {"whole number", "", ""}},
-		{"cache_ttl", "5 parsecs", {"5min", "counts s", ""}},
-		{"idle_timeout", "-1", {"duration", "counts ms", ""}},
-		{"max_result_bytes", "1", {"1kB", "64MB", ""}},
-		{"cache_enabled", "maybe", {"true or false", "\"maybe\"", ""}},
-		{"log_level", "warning", {"debug|info|warn|error", "", ""}},
-		{"load_balancing",
-		 "round_robin",
-		 {"did you mean round-robin?", "", ""}},
-		{"encryption_algorithm",
-		 "AES-128-CBC",
-		 {"AES-256-GCM", "", ""}},
-		{"schema", "", {"1 to 63 bytes", "", ""}},
-		{"schema", "a\nb", {"control character", "a?b", ""}},
-		{"policies", "true", {"path", "", ""}},
-		{"audit_retention", "0", {"2555d", "counts days", ""}},
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(*refusals); i++) {
 		struct config c;
 		struct str before, after, from;
 		struct err e;
@@ -220,17 +215,18 @@ a_refused_value_names_the_remedy_and_changes_nothing(void **state)
 		str_init(&before);
 		str_init(&after);
 		str_init(&from);
-		assert_int_equal(config_show(&c, rows[i].key, &before, &from),
-				 0);
-		assert_int_equal(config_set(&c, rows[i].key, rows[i].value, &e),
-				 LUNATE_ECONFIG);
+		assert_int_equal(
+			config_show(&c, refusals[i].key, &before, &from), 0);
+		assert_int_equal(
+			config_set(&c, refusals[i].key, refusals[i].value, &e),
+			LUNATE_ECONFIG);
 		for (int k = 0; k < 3; k++)
-			if (rows[i].says[k] != NULL &&
-			    strstr(e.text, rows[i].says[k]) == NULL)
+			if (refusals[i].says[k] != NULL &&
+			    strstr(e.text, refusals[i].says[k]) == NULL)
 				fail_msg("%s", e.text);
 		str_clear(&from);
-		assert_int_equal(config_show(&c, rows[i].key, &after, &from),
-				 0);
+		assert_int_equal(
+			config_show(&c, refusals[i].key, &after, &from), 0);
 		assert_string_equal(before.at, after.at);
 		assert_string_equal(from.at, "default");
 		str_fini(&before);
@@ -375,179 +371,6 @@ words_are_numbered_as_their_enums(void **state)
 	assert_int_equal(c.log_format, CONFIG_LOG_JSON);
 	check_shown(&c, "load_balancing", "random", "option");
 	config_fini(&c);
-}
-
-/* ---- cross checks ------------------------------------------------------ */
-
-/* config_check() must succeed; true when a note holds `text`. */
-static bool
-noted(struct config *c, const char *text)
-{
-	struct config_notes notes;
-	bool found = false;
-	struct err e;
-
-	config_notes_init(&notes);
-	if (config_check(c, &notes, &e) != 0)
-		fail_msg("%s", e.text);
-	for (size_t i = 0; i < notes.n; i++)
-		found = found || strstr(notes.at[i], text) != NULL;
-	if (text[0] == 0)
-		found = notes.n != 0;
-	config_notes_fini(&notes);
-	return found;
-}
-
-static void
-check_refused(struct config *c, const char *says)
-{
-	struct err e;
-
-	assert_int_equal(config_check(c, NULL, &e), LUNATE_ECONFIG);
-	if (strstr(e.text, says) == NULL)
-		fail_msg("%s", e.text);
-}
-
-static void
-the_defaults_fit_together_without_a_note(void **state)
-{
-	struct config c;
-
-	config_init(&c);
-	assert_false(noted(&c, ""));
-	config_fini(&c);
-}
-
-static void
-a_default_minimum_gives_way_and_a_written_one_is_refused(void **state)
-{
-	struct config c;
-
-	config_init(&c);
-	set(&c, "pool_max", "10");
-	assert_false(noted(&c, ""));
-	assert_int_equal(c.pool_min, 10);
-	set(&c, "pool_min", "11");
-	check_refused(&c, "DB_POOL_MIN");
-	config_fini(&c);
-}
-
-static void
-the_alert_threshold_follows_the_pool_unless_written(void **state)
-{
-	struct config c;
-
-	config_init(&c);
-	set(&c, "pool_max", "50");
-	assert_false(noted(&c, ""));
-	assert_int_equal(c.auto_scaling_connection_threshold, 40);
-	set(&c, "auto_scaling_connection_threshold", "60");
-	assert_true(noted(&c, "DB_AUTO_SCALING_CONNECTION_THRESHOLD"));
-	assert_int_equal(c.auto_scaling_connection_threshold, 60);
-	config_fini(&c);
-}
-
-static void
-a_slow_statement_cannot_be_slower_than_a_critical_one(void **state)
-{
-	struct config c;
-
-	config_init(&c);
-	set(&c, "slow_query_threshold", "7s");
-	assert_true(noted(&c, "CRITICAL_QUERY_THRESHOLD"));
-	assert_int_equal(c.critical_query_threshold, 7000);
-	set(&c, "critical_query_threshold", "6s");
-	check_refused(&c, "SLOW_QUERY_THRESHOLD");
-	config_fini(&c);
-}
-
-static void
-urls_are_read_on_trial(void **state)
-{
-	struct config c;
-
-	config_init(&c);
-	set(&c, "url", "postgres://u:hunter@h:x/d");
-	check_refused(&c, "DATABASE_URL");
-	set(&c, "url", "postgres://h/d?sslmode=disable");
-	set(&c, "ssl", "true");
-	check_refused(&c, "DATABASE_SSL=true");
-	set(&c, "url", "postgres://h/d");
-	assert_true(noted(&c, "DATABASE_SSL_ROOT_CERT"));
-	set(&c, "ssl_root_cert", "/etc/ssl/ca.pem");
-	assert_false(noted(&c, ""));
-	set(&c, "read_replica_urls", "r1,r2:99999");
-	check_refused(&c, "READ_REPLICA_URLS (entry 2)");
-	set(&c, "read_replica_urls", "r1,r2");
-	set(&c, "redis_url", "rediss://h");
-	check_refused(&c, "TLS");
-	set(&c, "redis_url", "http://h");
-	check_refused(&c, "REDIS_URL");
-	set(&c, "redis_url", "redis://h:6379/0");
-	assert_false(noted(&c, ""));
-	config_fini(&c);
-}
-
-static void
-replicas_without_urls_are_noted(void **state)
-{
-	struct config c;
-
-	config_init(&c);
-	set(&c, "read_replicas_enabled", "true");
-	assert_true(noted(&c, "READ_REPLICA_URLS"));
-	config_fini(&c);
-}
-
-static void
-a_variable_that_looks_like_ours_and_is_none_is_noted(void **state)
-{
-	static const char *const env[] = {"LUNATE_SCHEMAS=x", "PATH=/bin",
-					  "DB_POOL_MAXX=9",   "DB_POOL_MAX=9",
-					  "DB_HOST=h",	      NULL};
-	struct config_notes notes;
-
-	config_notes_init(&notes);
-	config_strangers(env, &notes);
-	assert_int_equal(notes.n, 2);
-	assert_non_null(strstr(notes.at[0], "did you mean LUNATE_SCHEMA?"));
-	assert_non_null(strstr(notes.at[1], "did you mean DB_POOL_MAX?"));
-	config_notes_fini(&notes);
-}
-
-static void
-the_process_gives_its_certificate_and_state_folder(void **state)
-{
-	char home[] = "/tmp/lunate-config-XXXXXX", path[100], want[120];
-	struct config c;
-	struct err e;
-
-	assert_non_null(mkdtemp(home));
-	setenv("HOME", home, 1);
-	setenv("DB_POOL_MAX", "77", 1);
-	unsetenv("LUNATE_POOL_MAX");
-	unsetenv("XDG_STATE_HOME");
-	unsetenv("LUNATE_STATE_DIR");
-	unsetenv("LUNATE_SSL_ROOT_CERT");
-	unsetenv("DATABASE_SSL_ROOT_CERT");
-	config_init(&c);
-	assert_int_equal(config_from_process(&c, NULL, &e), 0);
-	assert_int_equal(c.pool_max, 77);
-	assert_null(c.ssl_root_cert);
-	snprintf(want, sizeof(want), "%s/.local/state/lunate", home);
-	assert_string_equal(c.state_dir, want);
-	snprintf(path, sizeof(path), "%s/.postgresql", home);
-	assert_int_equal(mkdir(path, 0700), 0);
-	snprintf(want, sizeof(want), "%s/root.crt", path);
-	fclose(fopen(want, "w"));
-	setenv("XDG_STATE_HOME", "/somewhere", 1);
-	assert_int_equal(config_from_process(&c, NULL, &e), 0);
-	assert_string_equal(c.ssl_root_cert, want);
-	assert_string_equal(c.state_dir, "/somewhere/lunate");
-	config_fini(&c);
-	unlink(want);
-	rmdir(path);
-	rmdir(home);
 }
 
 /* ---- secrets ----------------------------------------------------------- */
@@ -721,19 +544,6 @@ main(void)
 		cmocka_unit_test(
 			lua_numbers_and_booleans_mean_the_same_as_their_text),
 		cmocka_unit_test(words_are_numbered_as_their_enums),
-		cmocka_unit_test(the_defaults_fit_together_without_a_note),
-		cmocka_unit_test(
-			a_default_minimum_gives_way_and_a_written_one_is_refused),
-		cmocka_unit_test(
-			the_alert_threshold_follows_the_pool_unless_written),
-		cmocka_unit_test(
-			a_slow_statement_cannot_be_slower_than_a_critical_one),
-		cmocka_unit_test(urls_are_read_on_trial),
-		cmocka_unit_test(replicas_without_urls_are_noted),
-		cmocka_unit_test(
-			a_variable_that_looks_like_ours_and_is_none_is_noted),
-		cmocka_unit_test(
-			the_process_gives_its_certificate_and_state_folder),
 		cmocka_unit_test(no_secret_is_shown_or_quoted),
 		cmocka_unit_test(the_printed_tables_hold_every_option),
 		cmocka_unit_test(help_fits_a_terminal),
