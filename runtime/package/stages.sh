@@ -85,9 +85,9 @@ luajit2_stage()
 
 tests()
 {
-	local run=("$make" --no-print-directory)
+	local run=("$make" --no-print-directory -j2)
 
-	stage "build with gcc" "${run[@]}" -j2 CC=gcc all
+	stage "build with gcc" "${run[@]}" CC=gcc all
 	stage "unit tests" "${run[@]}" test-unit
 	stage "Lua tests" "${run[@]}" test-lua
 	stage "live tests" "${run[@]}" test-live
@@ -95,7 +95,7 @@ tests()
 	stage "live tests, address sanitizer" "${run[@]}" SAN=asan test-live
 	stage "unit tests, thread sanitizer" "${run[@]}" SAN=tsan test-unit
 	stage "build and unit tests with clang" \
-		"${run[@]}" -j2 CC=clang B=build/clang all test-unit
+		"${run[@]}" CC=clang B=build/clang all test-unit
 	luajit2_stage
 }
 

@@ -32,14 +32,14 @@ function M.line(words, opts)
   return table.concat(parts, " ")
 end
 
----Runs a shell command.
+---Runs a shell command, without what a sanitizer preloads into the tests.
 ---@param line string
 ---@return integer code
 ---@return string out
 ---@return string err
 function M.shell(line)
   local errors = os.tmpname()
-  local pipe = assert(io.popen(("{ %s; } </dev/null 2>%s; echo \" $?\"")
+  local pipe = assert(io.popen(("unset LD_PRELOAD; { %s; } </dev/null 2>%s; echo \" $?\"")
     :format(line, errors)))
   local out, code = pipe:read("*a"):match("^(.*) (%d+)\n$")
   pipe:close()
