@@ -80,12 +80,12 @@ luajit2_stage()
 	fi
 	lib=$(dirname "$(find "$at" -name 'libluajit-5.1.so.2' | head -n 1)")
 	stage "$title" env PATH="$at/bin:$PATH" LD_LIBRARY_PATH="$lib" \
-		"$make" --no-print-directory test-lua test-live
+		"$make" --silent --no-print-directory test-lua test-live
 }
 
 tests()
 {
-	local run=("$make" --no-print-directory -j2)
+	local run=("$make" --silent --no-print-directory -j2)
 
 	stage "build with gcc" "${run[@]}" CC=gcc all
 	stage "unit tests" "${run[@]}" test-unit
@@ -102,7 +102,7 @@ tests()
 trap stop INT TERM
 for what in "$@"; do
 	case $what in
-	lint) stage "lint" "$make" --no-print-directory lint ;;
+	lint) stage "lint" "$make" --silent lint ;;
 	tests) tests ;;
 	*) echo "stages: no stage $what" >&2; exit 2 ;;
 	esac

@@ -39,8 +39,8 @@ end
 ---@return string err
 function M.shell(line)
   local errors = os.tmpname()
-  local pipe = assert(io.popen(("unset LD_PRELOAD; { %s; } </dev/null 2>%s; echo \" $?\"")
-    :format(line, errors)))
+  local pipe = assert(io.popen(("unset LD_PRELOAD; { %s; } </dev/null 2>%s; "
+    .. "echo \" $?\""):format(line, errors)))
   local out, code = pipe:read("*a"):match("^(.*) (%d+)\n$")
   pipe:close()
   local file = assert(io.open(errors))
