@@ -133,6 +133,7 @@ db_free(lua_State *L)
 /* ---- one operation ------------------------------------------------------------- */
 
 enum mode { MODE_QUERY, MODE_EXEC, MODE_ONE };
+#define CONTROL 16 /* beside the mode: our own transaction control */
 
 struct call {
 	struct wait wait;
@@ -193,9 +194,8 @@ push_result(lua_State *L, struct call *k)
 	if (k->op.err.code != 0)
 		return fail(L, &k->op.err);
 	if (k->mode == MODE_EXEC) {
-		lua_pushnumber(L, k->op.affected >= 0
-					  ? (double)k->op.affected
-					  : 0);
+		lua_pushnumber(L, k->op.affected >= 0 ? (double)k->op.affected
+						      : 0);
 		return 1;
 	}
 	if (k->op.rows == NULL) { /* no RETURNING: an empty result */
@@ -369,7 +369,9 @@ core_run(lua_State *L)
 	if (lua_op_allowed(L, db, &e) < 0)
 		return fail(L, &e);
 	k = new_call(db->vm, db);
-	k->mode = (enum mode)lua_tointeger(L, 3);
+	k->mode = (enum mode)(lua_tointeger(L, 3) & 15);
+	if (lua_tointeger(L, 3) & CONTROL)
+		k->op.flags |= OP_INTERNAL;
 	lua_op_options(L, 4, &k->op, &k->decode);
 	k->op.sql = lua_tolstring(L, 5, &k->op.len);
 	n = params_take(L, 6, lua_gettop(L), &k->arena, &vals, &e);

@@ -324,11 +324,16 @@ core_now(lua_State *L)
 	return 1;
 }
 
-/* core.in_task() */
+/* core.current() -> an identity of the running task, or false */
 static int
-core_in_task(lua_State *L)
+core_current(lua_State *L)
 {
-	lua_pushboolean(L, vm_of(L)->cur != NULL);
+	struct vm *vm = vm_of(L);
+
+	if (vm->cur == NULL)
+		lua_pushboolean(L, 0);
+	else
+		lua_pushlightuserdata(L, vm->cur);
 	return 1;
 }
 
@@ -352,13 +357,17 @@ static const luaL_Reg waiter_methods[] = {
 	{"wait", waiter_wait}, {"wake", waiter_wake}, {NULL, NULL}};
 static const luaL_Reg handle_methods[] = {
 	{"cancel", handle_cancel}, {"__gc", handle_gc}, {NULL, NULL}};
-static const luaL_Reg functions[] = {
-	{"spawn", core_spawn},	       {"sleep", core_sleep},
-	{"waiter", new_waiter},	       {"deadline", core_deadline},
-	{"context", core_context},     {"shield", core_shield},
-	{"now", core_now},	       {"in_task", core_in_task},
-	{"run_tasks", core_run_tasks}, {"is_cancelled", core_is_cancelled},
-	{NULL, NULL}};
+static const luaL_Reg functions[] = {{"spawn", core_spawn},
+				     {"sleep", core_sleep},
+				     {"waiter", new_waiter},
+				     {"deadline", core_deadline},
+				     {"context", core_context},
+				     {"shield", core_shield},
+				     {"now", core_now},
+				     {"current", core_current},
+				     {"run_tasks", core_run_tasks},
+				     {"is_cancelled", core_is_cancelled},
+				     {NULL, NULL}};
 
 void
 lua_task_open(lua_State *L)

@@ -225,13 +225,15 @@ take_table(lua_State *L, int at, int n, struct arena *a, struct pgval *v,
 		rc = -2;
 	lua_pop(L, 1);
 	if (rc == -2)
-		return unfit(e, n, "an empty table can be an array or an "
-				   "object; say lunate.array{} or "
-				   "lunate.json{}");
+		return unfit(e, n,
+			     "an empty table can be an array or an "
+			     "object; say lunate.array{} or "
+			     "lunate.json{}");
 	if (rc < 0)
-		return unfit(e, n, "the table cannot be written as an array "
-				   "or as JSON; wrap it in lunate.json or "
-				   "lunate.array and check what it holds");
+		return unfit(e, n,
+			     "the table cannot be written as an array "
+			     "or as JSON; wrap it in lunate.json or "
+			     "lunate.array and check what it holds");
 	return 0;
 }
 
@@ -251,8 +253,9 @@ take_cdata(lua_State *L, int at, int n, struct arena *a, struct pgval *v,
 	digits = strspn(text, "-0123456789");
 	if (digits == 0 || (strcmp(text + digits, "LL") != 0 &&
 			    strcmp(text + digits, "ULL") != 0))
-		rc = unfit(e, n, "a cdata that is not an int64; pass a number "
-				 "or a string");
+		rc = unfit(e, n,
+			   "a cdata that is not an int64; pass a number "
+			   "or a string");
 	else
 		keep(a, v, text, digits);
 	lua_pop(L, 1);
@@ -281,8 +284,9 @@ take_one(lua_State *L, int at, int n, struct arena *a, struct pgval *v,
 	case LUA_TSTRING:
 		bytes = lua_tolstring(L, at, &len);
 		if (memchr(bytes, 0, len) != NULL)
-			return unfit(e, n, "a string with a zero byte is not "
-					   "text; pass lunate.bytea(s)");
+			return unfit(e, n,
+				     "a string with a zero byte is not "
+				     "text; pass lunate.bytea(s)");
 		if (len > INT32_MAX / 2)
 			return unfit(e, n, "longer than 1 GiB");
 		keep(a, v, bytes, len);

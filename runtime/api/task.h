@@ -41,11 +41,11 @@ struct task;
 struct vm {
 	unsigned magic;
 #define VM_MAGIC 0x5c71b7e5
-	lua_State *L;	     /* main state */
+	lua_State *L; /* main state */
 	struct loop *loop;
-	struct task *cur;    /* running now, or NULL: the main program */
-	struct list tasks;   /* all that are not DONE */
-	struct list dbs;     /* open databases (lua_db) */
+	struct task *cur;  /* running now, or NULL: the main program */
+	struct list tasks; /* all that are not DONE */
+	struct list dbs;   /* open databases (lua_db) */
 	int live;
 	bool quit;	     /* the scheduler was told to stop */
 	int64_t deadline_us; /* of the main program; 0 = none */
@@ -67,18 +67,18 @@ struct wait {
 struct task {
 	unsigned magic;
 #define TASK_MAGIC 0x7a5c0001
-	struct list link;   /* in vm->tasks */
+	struct list link; /* in vm->tasks */
 	struct vm *vm;
 	lua_State *co;
-	int ref;	    /* anchors co */
+	int ref;	     /* anchors co */
 	struct loop_job job; /* its turn in the ready queue */
-	struct wait *wait;  /* what it waits for, or what has just ended */
-	int nargs;	    /* first resume: values already on its stack */
+	struct wait *wait;   /* what it waits for, or what has just ended */
+	int nargs;	     /* first resume: values already on its stack */
 	bool started, cancelled;
-	int shield;	    /* > 0: finalizers run, cancellation is deaf */
+	int shield;	     /* > 0: finalizers run, cancellation is deaf */
 	int64_t deadline_us; /* inherited; 0 = none */
-	char *context;	    /* inherited, or NULL */
-	int *handle;	    /* tells the handle in Lua that it is over */
+	char *context;	     /* inherited, or NULL */
+	int *handle;	     /* tells the handle in Lua that it is over */
 };
 
 /* The VM of this lua_State, made at first use. */

@@ -12,8 +12,19 @@
 enum next { NEXT, WAIT, AGAIN, END };
 
 enum step_name {
-	ADMIT, KNOW, ALLOW, SCOPE, TUNE, RECALL, ROUTE, LEASE, SEND, SETTLE,
-	RECORD, ANSWER, STEPS
+	ADMIT,
+	KNOW,
+	ALLOW,
+	SCOPE,
+	TUNE,
+	RECALL,
+	ROUTE,
+	LEASE,
+	SEND,
+	SETTLE,
+	RECORD,
+	ANSWER,
+	STEPS
 };
 
 static void run(struct op *op);
@@ -159,11 +170,10 @@ route(struct op *op)
 	op->read = false;
 	if ((s->flags & STMT_READS_ONLY) && !(s->flags & STMT_ALONE)) {
 		if (op->tx == NULL && s->nfunctions > 0 &&
-		    !catalog_loaded(op->w->catalog) &&
-		    !op->asked) {
+		    !catalog_loaded(op->w->catalog) && !op->asked) {
 			op->asked = true; /* once; unknown is a write */
-			catalog_wait(op->w->catalog, &op->wait,
-				     catalog_ready, op);
+			catalog_wait(op->w->catalog, &op->wait, catalog_ready,
+				     op);
 			return WAIT;
 		}
 		op->read = catalog_pure(op->w->catalog, s);
@@ -434,7 +444,8 @@ settle(struct op *op)
 		}
 		op->err = op->req.err;
 		if (op->err.code == 0)
-			err_set(&op->err, LUNATE_ELOST, "the statement was "
+			err_set(&op->err, LUNATE_ELOST,
+				"the statement was "
 				"never run");
 		return END;
 	case PGREQ_LOST:

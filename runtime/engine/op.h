@@ -56,20 +56,20 @@ struct op {
 	int nvals;
 	unsigned flags;
 	enum rules_class cls;
-	bool cls_given;		/* else it follows from the statement */
+	bool cls_given; /* else it follows from the statement */
 	enum gate_priority priority;
 	bool priority_given;
-	int64_t deadline_us;	/* loop time; 0 = none of the caller's */
-	const char *context;	/* encoded, or NULL */
+	int64_t deadline_us;	    /* loop time; 0 = none of the caller's */
+	const char *context;	    /* encoded, or NULL */
 	const struct pgpart *audit; /* or NULL */
-	const char *prelude;	/* BEGIN ..., or NULL */
+	const char *prelude;	    /* BEGIN ..., or NULL */
 	size_t max_bytes;
-	struct tx *tx;		/* or NULL: autocommit */
+	struct tx *tx; /* or NULL: autocommit */
 
 	/* how it ended */
 	struct rows *rows;
-	int64_t affected;	/* -1 = none told */
-	struct err err;		/* code 0 = success */
+	int64_t affected; /* -1 = none told */
+	struct err err;	  /* code 0 = success */
 	int64_t took_us;
 	int attempts;
 
@@ -82,15 +82,15 @@ struct op {
 	struct rules *rules;
 	struct pgreq req;
 	struct pool_job job;
-	struct loop_job next;	/* runs the steps from the loop */
-	ev_timer timer;		/* deadline */
-	ev_timer nap;		/* before a retry */
+	struct loop_job next; /* runs the steps from the loop */
+	ev_timer timer;	      /* deadline */
+	ev_timer nap;	      /* before a retry */
 	int64_t began_us;
-	bool read;		/* proven */
-	bool solo;		/* after a failure: not in company again */
-	bool in_pool;		/* job waits in the pool */
-	bool asked;		/* the catalog, once */
-	bool starting;		/* inside op_start() */
+	bool read;		  /* proven */
+	bool solo;		  /* after a failure: not in company again */
+	bool in_pool;		  /* job waits in the pool */
+	bool asked;		  /* the catalog, once */
+	bool starting;		  /* inside op_start() */
 	struct catalog_wait wait; /* for the catalog */
 };
 

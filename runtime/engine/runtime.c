@@ -52,9 +52,10 @@ publish_defaults(struct runtime *rt)
 static void
 set_log(struct runtime *rt)
 {
-	static const enum log_level levels[] = {
-		[CONFIG_DEBUG] = LOG_AT_DEBUG, [CONFIG_INFO] = LOG_AT_INFO,
-		[CONFIG_WARN] = LOG_AT_WARN,   [CONFIG_ERROR] = LOG_AT_ERROR};
+	static const enum log_level levels[] = {[CONFIG_DEBUG] = LOG_AT_DEBUG,
+						[CONFIG_INFO] = LOG_AT_INFO,
+						[CONFIG_WARN] = LOG_AT_WARN,
+						[CONFIG_ERROR] = LOG_AT_ERROR};
 
 	log_init(&rt->log, levels[rt->config.log_level],
 		 rt->config.log_format == CONFIG_LOG_JSON ? LOG_JSON : LOG_TEXT,
@@ -78,11 +79,11 @@ read_url(struct runtime *rt, struct err *e)
 		log_at(&rt->log, LOG_AT_WARN, "config",
 		       "the connection is weaker than it looks",
 		       LOG_STR("why", pgurl_warning(rt->url)));
-	rt->target = (struct pool_target){.url = rt->url,
-					  .name = "primary",
-					  .schema = c->schema,
-					  .application_name =
-						  c->application_name};
+	rt->target = (struct pool_target){
+		.url = rt->url,
+		.name = "primary",
+		.schema = c->schema,
+		.application_name = c->application_name};
 	return 0;
 }
 

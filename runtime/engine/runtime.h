@@ -58,8 +58,8 @@ struct runtime {
  * yet: min connections are opened from the loop.  `loop` is the inline
  * worker's, borrowed. */
 MUST_USE
-int runtime_open(struct runtime **out, struct config *config,
-		 struct loop *loop, struct err *e);
+int runtime_open(struct runtime **out, struct config *config, struct loop *loop,
+		 struct err *e);
 
 /* LUNATE_EFORK in a child of the process that opened it. */
 MUST_USE

@@ -7,9 +7,9 @@
 static const char *
 level(const char *name)
 {
-	static const char *const levels[] = {
-		"read committed", "repeatable read", "serializable",
-		"read uncommitted"};
+	static const char *const levels[] = {"read committed",
+					     "repeatable read", "serializable",
+					     "read uncommitted"};
 
 	for (size_t i = 0; i < sizeof(levels) / sizeof(*levels); i++)
 		if (strcasecmp(name, levels[i]) == 0)

@@ -5,8 +5,7 @@
 #include "runtime.h"
 
 void
-worker_init(struct worker *w, struct runtime *rt, int index,
-	    struct loop *loop)
+worker_init(struct worker *w, struct runtime *rt, int index, struct loop *loop)
 {
 	OBJ_INIT(w, WORKER_MAGIC);
 	w->rt = rt;

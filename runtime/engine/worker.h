@@ -32,8 +32,8 @@ struct worker {
 	struct pace pace;
 	struct list ops; /* operations under way */
 	int nops;
-	int queued;	 /* atomic: operations here or on their way here */
-	uint64_t seed;	 /* of jitter */
+	int queued;    /* atomic: operations here or on their way here */
+	uint64_t seed; /* of jitter */
 };
 
 /* `loop` is borrowed from whoever drives it inline. */

@@ -179,7 +179,8 @@ connected(struct pgconn *c)
 {
 	struct ev_loop *ev = loop_ev(c->loop);
 
-	if (PQsetnonblocking(c->pg, 1) != 0 || PQenterPipelineMode(c->pg) != 1) {
+	if (PQsetnonblocking(c->pg, 1) != 0 ||
+	    PQenterPipelineMode(c->pg) != 1) {
 		pgconn_die(c, LUNATE_ECONNECT, PQerrorMessage(c->pg));
 		return;
 	}

@@ -40,8 +40,12 @@
 #include "loop.h"
 #include "pgreq.h"
 
-enum pgconn_state { PGCONN_CONNECTING, PGCONN_READY, PGCONN_FENCED,
-		    PGCONN_DEAD };
+enum pgconn_state {
+	PGCONN_CONNECTING,
+	PGCONN_READY,
+	PGCONN_FENCED,
+	PGCONN_DEAD
+};
 
 /* What the owner wants to hear.  on_state: READY after connecting or after a
  * fence, and DEAD.  on_idle: the last answer in flight has arrived.
@@ -53,11 +57,11 @@ struct pgconn_owner {
 };
 
 struct pgconn_conf {
-	const char *const *keys;   /* as PQconnectStartParams, NULL-ended */
+	const char *const *keys; /* as PQconnectStartParams, NULL-ended */
 	const char *const *values;
-	int64_t connect_us;	   /* budget of the login */
-	int prepared_max;	   /* named statements kept; 0 = none */
-	bool text_only;		   /* behind an old pooler: unnamed only */
+	int64_t connect_us; /* budget of the login */
+	int prepared_max;   /* named statements kept; 0 = none */
+	bool text_only;	    /* behind an old pooler: unnamed only */
 };
 
 /* Starts to connect; the outcome comes through on_state, never from inside

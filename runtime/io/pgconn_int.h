@@ -35,9 +35,9 @@ enum pgitem_kind {
 /* One answer that is expected. */
 struct pgitem {
 	enum pgitem_kind kind;
-	struct pgreq *req;     /* NULL: nobody wants it any more */
+	struct pgreq *req; /* NULL: nobody wants it any more */
 	struct pggroup *group;
-	struct pgprep *prep;   /* PREPARE and STMT of a named statement */
+	struct pgprep *prep; /* PREPARE and STMT of a named statement */
 };
 
 struct pggroup {
@@ -70,8 +70,8 @@ struct pgconn {
 	unsigned items_head, items_len;
 	struct list groups;
 	int ngroups;
-	int nreqs;	      /* wanted requests in flight */
-	int64_t answered_us;  /* when the last item was answered */
+	int nreqs;	     /* wanted requests in flight */
+	int64_t answered_us; /* when the last item was answered */
 
 	struct pgprep *preps; /* uthash by hash of the text */
 	struct list lru;      /* least recently used first */
@@ -83,9 +83,9 @@ struct pgconn {
 	PGresult *held[128]; /* rows of a stream not yet handed on */
 	int nheld;
 	bool paused;
-	bool draining;	     /* inside the read loop */
-	bool mid_result;     /* the head's answer has begun to arrive */
-	size_t partial;	     /* bytes of it so far, roughly */
+	bool draining;	 /* inside the read loop */
+	bool mid_result; /* the head's answer has begun to arrive */
+	size_t partial;	 /* bytes of it so far, roughly */
 
 	struct pgcancel *cancel; /* FENCED: still on its way */
 	struct pgreq *target;	 /* FENCED: what the cancel was meant for */

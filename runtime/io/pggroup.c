@@ -103,9 +103,9 @@ send_vals(struct pgconn *c, const char *name, const char *sql,
 		len[i] = vals[i].len;
 		fmt[i] = vals[i].binary;
 	}
-	rc = name != NULL ? PQsendQueryPrepared(c->pg, name, n, at, len, fmt, 0)
-			  : PQsendQueryParams(c->pg, sql, n, NULL, at, len, fmt,
-					      0);
+	rc = name != NULL
+		     ? PQsendQueryPrepared(c->pg, name, n, at, len, fmt, 0)
+		     : PQsendQueryParams(c->pg, sql, n, NULL, at, len, fmt, 0);
 	if (n > MAX_FAST_VALS) {
 		mem_free(at);
 		mem_free(len);
@@ -176,8 +176,7 @@ same_context(const char *a, const char *b)
 static bool
 send_request(struct pgconn *c, struct pgreq *r, const char *in_force)
 {
-	if (r->prelude != NULL &&
-	    !send_plain(c, r, PGITEM_PRELUDE, r->prelude))
+	if (r->prelude != NULL && !send_plain(c, r, PGITEM_PRELUDE, r->prelude))
 		return false;
 	if (!same_context(in_force, r->context) && !send_context(c, r))
 		return false;
@@ -285,8 +284,8 @@ static void
 forget_request(struct pgconn *c, struct pgreq *r)
 {
 	for (unsigned i = 0; i < c->items_len; i++) {
-		struct pgitem *it = &c->items[(c->items_head + i) &
-					      (c->items_cap - 1)];
+		struct pgitem *it =
+			&c->items[(c->items_head + i) & (c->items_cap - 1)];
 
 		if (it->req == r)
 			it->req = NULL;

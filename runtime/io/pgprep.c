@@ -21,7 +21,7 @@ struct pgprep {
 	UT_hash_handle hh;
 	struct list link; /* in conn->lru, or in conn->retired */
 	uint64_t hash;
-	int used;	  /* items in flight */
+	int used; /* items in flight */
 	bool retired;
 	bool server_knows;
 	struct shape *shape; /* of its results, once seen */

@@ -47,7 +47,8 @@ fill_err(struct err *e, const PGresult *res)
 	err_set(e, err_from_sqlstate(state), "%s", clean.at);
 	str_fini(&clean);
 	copy_field(e->sqlstate, sizeof(e->sqlstate), res, PG_DIAG_SQLSTATE);
-	copy_field(e->routine, sizeof(e->routine), res, PG_DIAG_SOURCE_FUNCTION);
+	copy_field(e->routine, sizeof(e->routine), res,
+		   PG_DIAG_SOURCE_FUNCTION);
 	copy_field(e->constraint, sizeof(e->constraint), res,
 		   PG_DIAG_CONSTRAINT_NAME);
 }
@@ -176,7 +177,8 @@ flush_held(struct pgconn *c, struct pgitem *it)
 	rows = make_rows(it->prep, c->held, c->nheld);
 	pgread_drop_held(c);
 	if (rows == NULL) {
-		fail_request(r, LUNATE_ENOMEM, "no memory for a part of the "
+		fail_request(r, LUNATE_ENOMEM,
+			     "no memory for a part of the "
 			     "stream; select fewer or smaller columns");
 		return;
 	}
@@ -206,7 +208,8 @@ take_rows(struct pgconn *c, struct pgitem *it, PGresult *res)
 		return; /* the empty end of a stream */
 	r->rows = make_rows(it->prep, &res, 1);
 	if (r->rows == NULL)
-		fail_request(r, LUNATE_ENOMEM, "no memory for the result; read "
+		fail_request(r, LUNATE_ENOMEM,
+			     "no memory for the result; read "
 			     "it as a stream (db:rows)");
 	(void)c;
 }

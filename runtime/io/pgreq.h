@@ -39,8 +39,13 @@
 struct pgconn;
 struct pggroup;
 
-enum pgreq_fate { PGREQ_PENDING, PGREQ_DONE, PGREQ_FAILED, PGREQ_NOT_RUN,
-		  PGREQ_LOST };
+enum pgreq_fate {
+	PGREQ_PENDING,
+	PGREQ_DONE,
+	PGREQ_FAILED,
+	PGREQ_NOT_RUN,
+	PGREQ_LOST
+};
 
 /* A parameter.  at == NULL is SQL NULL; text unless binary; type 0 lets the
  * the server infers from the statement. */
@@ -58,40 +63,40 @@ struct pgpart {
 };
 
 enum pgreq_flags {
-	PGREQ_READ = 1,	    /* proven read: may share its group */
-	PGREQ_XID = 2,	    /* ask for the transaction id */
-	PGREQ_STREAM = 4,   /* rows come in chunks, through chunk() */
-	PGREQ_UNNAMED = 8,  /* do not keep it prepared */
-	PGREQ_IN_TX = 16,   /* inside BEGIN: context was set at its start */
+	PGREQ_READ = 1,	   /* proven read: may share its group */
+	PGREQ_XID = 2,	   /* ask for the transaction id */
+	PGREQ_STREAM = 4,  /* rows come in chunks, through chunk() */
+	PGREQ_UNNAMED = 8, /* do not keep it prepared */
+	PGREQ_IN_TX = 16,  /* inside BEGIN: context was set at its start */
 };
 
 struct pgreq {
 	unsigned magic;
 #define PGREQ_MAGIC 0x4e900d11
-	struct list link;	/* in its owner's queue, then in its group */
-	struct pggroup *group;	/* while in flight */
-	struct pgconn *conn;	/* while in flight */
-	unsigned flags;		/* PGREQ_* */
+	struct list link;      /* in its owner's queue, then in its group */
+	struct pggroup *group; /* while in flight */
+	struct pgconn *conn;   /* while in flight */
+	unsigned flags;	       /* PGREQ_* */
 
-	const char *sql;	/* 0-terminated */
+	const char *sql; /* 0-terminated */
 	size_t len;
-	uint64_t hash;		/* of sql: key of the prepared statement */
+	uint64_t hash; /* of sql: key of the prepared statement */
 	const struct pgval *vals;
 	int nvals;
-	const char *prelude;	/* or NULL */
-	const char *context;	/* or NULL = none */
-	const char *guard;	/* or NULL */
+	const char *prelude;	    /* or NULL */
+	const char *context;	    /* or NULL = none */
+	const char *guard;	    /* or NULL */
 	const struct pgpart *audit; /* or NULL */
-	size_t max_bytes;	/* refuse a larger result; 0 = no limit */
+	size_t max_bytes;	    /* refuse a larger result; 0 = no limit */
 
 	enum pgreq_fate fate;
-	bool maybe_ran;		/* LOST: the server may have finished it */
-	struct rows *rows;	/* DONE with a result; the caller's */
-	int64_t affected;	/* rows of the command tag, -1 = none */
-	char tag[16];		/* first word of the command tag */
-	uint64_t xid;		/* 0 = not asked or none assigned */
-	int64_t sent_us;	/* when its group was sent */
-	int64_t ran_us;		/* server time as seen from here */
+	bool maybe_ran;	   /* LOST: the server may have finished it */
+	struct rows *rows; /* DONE with a result; the caller's */
+	int64_t affected;  /* rows of the command tag, -1 = none */
+	char tag[16];	   /* first word of the command tag */
+	uint64_t xid;	   /* 0 = not asked or none assigned */
+	int64_t sent_us;   /* when its group was sent */
+	int64_t ran_us;	   /* server time as seen from here */
 	struct err err;
 
 	/* Called once, at the end of the group; may free the request. */

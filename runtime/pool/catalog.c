@@ -123,8 +123,8 @@ tell(struct catalog *c)
 	list_init(&ready);
 	list_splice_back(&ready, &c->waits);
 	while ((link = list_first(&ready)) != NULL) {
-		struct catalog_wait *w =
-			LIST_ENTRY(link, struct catalog_wait, link);
+		struct catalog_wait *w = LIST_ENTRY(link, struct catalog_wait,
+						    link);
 
 		list_remove(link);
 		w->done(w->arg);

@@ -20,8 +20,8 @@ pick_idle(struct pool *p, enum pool_mode mode)
 	int looked = 0;
 
 	LIST_EACH (link, &p->members[MEMBER_IDLE]) {
-		struct pool_member *m =
-			LIST_ENTRY(link, struct pool_member, link);
+		struct pool_member *m = LIST_ENTRY(link, struct pool_member,
+						   link);
 
 		if (first == NULL)
 			first = m;
@@ -87,8 +87,8 @@ grant(struct pool *p, struct pool_member *m, struct pool_job *job, int64_t now)
 		send_solo(p, m, job);
 		return;
 	}
-	for (; job->site != NULL && job->site[i] != 0 &&
-	       i < sizeof(m->site) - 1;
+	for (;
+	     job->site != NULL && job->site[i] != 0 && i < sizeof(m->site) - 1;
 	     i++)
 		m->site[i] = job->site[i];
 	m->site[i] = 0;
@@ -101,9 +101,9 @@ grant(struct pool *p, struct pool_member *m, struct pool_job *job, int64_t now)
 static int64_t
 lane(const struct pool *p, const struct gate_waiter *w, int64_t now)
 {
-	int64_t up = p->rules.age_ms > 0 ? (now - w->enqueued_us) /
-						   (p->rules.age_ms * 1000)
-					 : 0;
+	int64_t up = p->rules.age_ms > 0
+			     ? (now - w->enqueued_us) / (p->rules.age_ms * 1000)
+			     : 0;
 
 	return up >= w->priority ? 0 : w->priority - up;
 }

@@ -118,10 +118,10 @@ expire(struct pool *p, struct gate *g, int64_t now)
 	while ((link = list_first(&overdue)) != NULL) {
 		list_remove(link);
 		p->stats.timeouts++;
-		pool_refuse(p,
-			    CONTAINER_OF(GATE_WAITER(link), struct pool_job,
-					 wait),
-			    &e);
+		pool_refuse(
+			p,
+			CONTAINER_OF(GATE_WAITER(link), struct pool_job, wait),
+			&e);
 	}
 }
 
@@ -172,8 +172,8 @@ static void
 look_at_idle(struct pool *p, int64_t now)
 {
 	LIST_EACH_SAFE (link, &p->members[MEMBER_IDLE]) {
-		struct pool_member *m =
-			LIST_ENTRY(link, struct pool_member, link);
+		struct pool_member *m = LIST_ENTRY(link, struct pool_member,
+						   link);
 
 		if (now >= m->expires_us ||
 		    (now - m->since_us > p->rules.idle_us &&
@@ -188,8 +188,8 @@ static void
 look_at_busy(struct pool *p, int64_t now)
 {
 	LIST_EACH_SAFE (link, &p->members[MEMBER_BUSY]) {
-		struct pool_member *m =
-			LIST_ENTRY(link, struct pool_member, link);
+		struct pool_member *m = LIST_ENTRY(link, struct pool_member,
+						   link);
 
 		if (m->pinging && now - m->since_us > PING_US)
 			member_close(m);
@@ -200,8 +200,8 @@ static void
 look_at_leased(struct pool *p, int64_t now)
 {
 	LIST_EACH (link, &p->members[MEMBER_LEASED]) {
-		struct pool_member *m =
-			LIST_ENTRY(link, struct pool_member, link);
+		struct pool_member *m = LIST_ENTRY(link, struct pool_member,
+						   link);
 
 		if (m->told || p->rules.leak_us <= 0 ||
 		    now - m->since_us < p->rules.leak_us)

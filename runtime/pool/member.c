@@ -198,8 +198,8 @@ start_login(struct pool_member *m, const char *hostaddr)
 		.schema = p->target.schema,
 		.statement_timeout_ms = p->rules.timeout_ms[POOL_READ],
 		.read_only = true};
-	struct pgparams *params =
-		pgparams_new(p->target.url, m->endpoint, hostaddr, &session);
+	struct pgparams *params = pgparams_new(p->target.url, m->endpoint,
+					       hostaddr, &session);
 	struct pgconn_conf conf = {.keys = params->keys,
 				   .values = params->values,
 				   .connect_us = p->rules.connect_us,
@@ -307,9 +307,8 @@ member_set_mode(struct pool_member *m, enum pool_mode mode)
 	k->vals[0] = mode == POOL_READ ? (struct pgval){"on", 2, false}
 				       : (struct pgval){"off", 3, false};
 	k->vals[1].at = k->text;
-	k->vals[1].len =
-		snprintf(k->text, sizeof(k->text), "%lld",
-			 (long long)m->pool->rules.timeout_ms[mode]);
+	k->vals[1].len = snprintf(k->text, sizeof(k->text), "%lld",
+				  (long long)m->pool->rules.timeout_ms[mode]);
 	k->req.vals = k->vals;
 	k->req.nvals = 2;
 	m->mode = mode;

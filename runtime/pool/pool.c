@@ -23,8 +23,8 @@ run_tell(struct loop_job *job)
 	struct list *link;
 
 	while ((link = list_first(&p->refused)) != NULL) {
-		struct gate_waiter *w =
-			LIST_ENTRY(link, struct gate_waiter, link);
+		struct gate_waiter *w = LIST_ENTRY(link, struct gate_waiter,
+						   link);
 		struct pool_job *j = CONTAINER_OF(w, struct pool_job, wait);
 
 		list_remove(link);
@@ -258,8 +258,8 @@ pool_describe(const struct pool *p, char *text, size_t size)
 	link = p->members[MEMBER_LEASED].prev;
 	for (; link != &p->members[MEMBER_LEASED] && k < 3;
 	     link = link->prev, k++) {
-		const struct pool_member *m =
-			LIST_ENTRY(link, struct pool_member, link);
+		const struct pool_member *m = LIST_ENTRY(
+			link, struct pool_member, link);
 
 		if (n < 0 || (size_t)n >= size)
 			return;
@@ -344,8 +344,8 @@ pool_verify(const struct pool *p)
 	for (int i = 0; i < MEMBER_STATES; i++) {
 		assert(list_count(&p->members[i]) == (size_t)p->count[i]);
 		LIST_EACH (link, &p->members[i]) {
-			const struct pool_member *m =
-				LIST_ENTRY(link, struct pool_member, link);
+			const struct pool_member *m = LIST_ENTRY(
+				link, struct pool_member, link);
 
 			assert(m->state == (enum member_state)i);
 			if (i == MEMBER_IDLE)

@@ -51,36 +51,36 @@ enum pool_mode { POOL_READ, POOL_WRITE, POOL_CRITICAL, POOL_MODES };
 struct pool_rules {
 	int min, max;
 	int max_logins;
-	int group_size;		/* reads under one Sync */
+	int group_size; /* reads under one Sync */
 	int prepared_max;
-	int64_t connect_us;	/* budget of a login */
-	int64_t acquire_us;	/* longest wait for a connection */
-	int64_t idle_us;	/* idle above min for so long: closed */
-	int64_t lifetime_us;	/* spread by a tenth; 0 = for ever */
-	int64_t validate_us;	/* idle for so long: pinged */
-	int64_t leak_us;	/* held for so long: told */
-	int max_uses;		/* statements; 0 = no limit */
+	int64_t connect_us;  /* budget of a login */
+	int64_t acquire_us;  /* longest wait for a connection */
+	int64_t idle_us;     /* idle above min for so long: closed */
+	int64_t lifetime_us; /* spread by a tenth; 0 = for ever */
+	int64_t validate_us; /* idle for so long: pinged */
+	int64_t leak_us;     /* held for so long: told */
+	int max_uses;	     /* statements; 0 = no limit */
 	unsigned queue_max;
-	int64_t age_ms;		/* waiting so long is worth one priority */
+	int64_t age_ms; /* waiting so long is worth one priority */
 	int64_t timeout_ms[POOL_MODES]; /* the server's statement_timeout */
 };
 
 /* Where to connect; all borrowed for the pool's life. */
 struct pool_target {
 	const struct pgurl *url;
-	const char *name;   /* "primary", for texts */
-	const char *schema; /* of the search_path, or NULL */
+	const char *name;	      /* "primary", for texts */
+	const char *schema;	      /* of the search_path, or NULL */
 	const char *application_name; /* or NULL */
 };
 
 /* Things the owner may log, count or announce. */
 enum pool_note {
 	POOL_NOTE_CONNECTED,
-	POOL_NOTE_LOST,		/* a connection died; text says why */
+	POOL_NOTE_LOST, /* a connection died; text says why */
 	POOL_NOTE_LOGIN_FAILED,
 	POOL_NOTE_NEAR_EXHAUSTION,
-	POOL_NOTE_LEAK,		/* text names the borrower */
-	POOL_NOTE_RETURNED,	/* a leak came back after all */
+	POOL_NOTE_LEAK,	    /* text names the borrower */
+	POOL_NOTE_RETURNED, /* a leak came back after all */
 	POOL_NOTE_LARGE_QUEUE,
 };
 

@@ -16,8 +16,14 @@
 #include "pool.h"
 #include "resolve.h"
 
-enum member_state { MEMBER_LOGIN, MEMBER_IDLE, MEMBER_BUSY, MEMBER_LEASED,
-		    MEMBER_FENCED, MEMBER_STATES };
+enum member_state {
+	MEMBER_LOGIN,
+	MEMBER_IDLE,
+	MEMBER_BUSY,
+	MEMBER_LEASED,
+	MEMBER_FENCED,
+	MEMBER_STATES
+};
 
 struct pool_member {
 	unsigned magic;
@@ -25,18 +31,18 @@ struct pool_member {
 	struct list link; /* in pool->members[state] */
 	struct pool *pool;
 	enum member_state state;
-	struct pgconn *conn;	/* NULL while the name is being resolved */
+	struct pgconn *conn;	    /* NULL while the name is being resolved */
 	struct resolve_query query; /* LOGIN: name on its way */
 	size_t endpoint;
 	enum pool_mode mode;
 	int64_t born_us, expires_us;
-	int64_t since_us;	/* when this state began */
-	int64_t checked_us;	/* last proof of life */
+	int64_t since_us;   /* when this state began */
+	int64_t checked_us; /* last proof of life */
 	uint64_t uses;
-	bool condemned;		/* closed as soon as nothing is in flight */
-	bool told;		/* a leak was reported */
+	bool condemned; /* closed as soon as nothing is in flight */
+	bool told;	/* a leak was reported */
 	bool pinging;
-	char site[96];		/* LEASED: the borrower */
+	char site[96]; /* LEASED: the borrower */
 };
 
 struct pool {
@@ -64,13 +70,13 @@ struct pool {
 	struct loop_job tell;	  /* LOOP_TASKS: refusals */
 	ev_timer tick;		  /* 10 ms while somebody waits, else 1 s */
 
-	int64_t granted_us;	/* last time work was handed out */
-	int64_t next_login_us;	/* backoff */
-	int failures;		/* logins failed in a row */
+	int64_t granted_us;    /* last time work was handed out */
+	int64_t next_login_us; /* backoff */
+	int failures;	       /* logins failed in a row */
 	size_t next_endpoint;
-	struct err login_err;	/* the last failure */
-	double hold_us;		/* moving average: how long work holds one */
-	double login_us;	/* moving average: how long a login takes */
+	struct err login_err; /* the last failure */
+	double hold_us;	      /* moving average: how long work holds one */
+	double login_us;      /* moving average: how long a login takes */
 	int64_t near_told_us, queue_told_us;
 	uint64_t seed;
 	struct pool_stats stats;

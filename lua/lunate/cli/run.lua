@@ -59,7 +59,7 @@ function M.run(args, cli)
     return cli.fail("cannot read the script " .. why)
   end
   file:close()
-  local found, core = pcall(require, "lunate.core")
+  local found, script = pcall(require, "lunate.script")
   if not found then
     return cli.fail("the runtime is not here; build it with: make")
   end
@@ -67,7 +67,7 @@ function M.run(args, cli)
   if not url then
     return cli.fail(err)
   end
-  return core.run_script({ path = args.script, args = args.rest, url = url,
+  return script.run({ path = args.script, args = args.rest, url = url,
     workers = args.workers })
 end
 
