@@ -27,8 +27,8 @@ UNIT_RUN = $(if $(T),$(B)/unit/test_$(T),$(UNIT))
 
 .PHONY: test-unit
 test-unit: $(UNIT_RUN) $(SUPPORT)
-	@$(SAN_ENV_$(SAN)) LUNATE_BUILD=$(B) luajit tests/support/run-unit.lua \
-		$(B)/counts/unit $(UNIT_RUN)
+	@$(SAN_ENV_$(SAN)) LUNATE_BUILD=$(B) \
+		luajit tests/support/run-unit.lua $(B)/counts/unit $(UNIT_RUN)
 
 # $(call BUSTED,name): the specs of tests/name, or only tests/name/T_spec.lua.
 BUSTED = @mkdir -p $(B)/counts && rm -f $(B)/counts/$(1); \
@@ -38,7 +38,8 @@ BUSTED = @mkdir -p $(B)/counts && rm -f $(B)/counts/$(1); \
 		echo 0 0 0 > $(B)/counts/$(1); exit 0; \
 	fi; \
 	$(SAN_HOST_$(SAN)) LUNATE_BUILD=$(B) LUNATE_COUNTS=$(B)/counts/$(1) \
-		luajit "$$(command -v busted)" --ignore-lua $(if $(F),--filter='$(F)') "$$@"
+		luajit "$$(command -v busted)" --ignore-lua $(if $(F),--filter='$(F)') "$$@" && \
+	if grep -qx '0 0 0' $(B)/counts/$(1); then echo "no test ran"; exit 1; fi
 
 .PHONY: test-live
 test-live: all $(SUPPORT)

@@ -37,11 +37,9 @@ local function make_template(path)
   local data = dir .. "/data"
   local user = server.user()
   sh.ok { M.bin "initdb", "-D", data, "-U", "postgres", "-N", "--auth=trust",
-    "--locale=C.UTF-8", "--encoding=UTF8", user = user, cwd = dir,
-    env = { LD_PRELOAD = false } }
+    "--locale=C.UTF-8", "--encoding=UTF8", user = user, cwd = dir }
   sh.ok { M.bin "postgres", "--single", "-F", "-D", data, "postgres",
-    stdin = "CREATE DATABASE lunate_test\n", user = user, cwd = dir,
-    env = { LD_PRELOAD = false } }
+    stdin = "CREATE DATABASE lunate_test\n", user = user, cwd = dir }
   local copy = path .. "." .. posix.pid()
   sh.ok { "mkdir", "-p", path:match("^(.*)/") }
   sh.ok { "cp", "-a", data, copy }
@@ -64,8 +62,10 @@ end
 ---@field url string of lunate_test over the unix socket, as the superuser
 ---@field tcp_url string? with listen_tcp
 ---@field addr string "unix:/path", for the proxy
+---@field tcp_addr string? "tcp:port", with listen_tcp
 ---@field port integer of the socket's name, and of TCP
 ---@field conf table<string, any> what start() writes to postgresql.conf
+---@field ca string? with tls: file of the root certificate
 ---@field hba string[]? lines of pg_hba.conf after the superuser's own
 local Pg = server.class()
 
@@ -119,8 +119,7 @@ function Pg:copy_data(primary)
     return
   end
   sh.ok { M.bin "pg_basebackup", "-D", self.data, "-R", "-c", "fast", "-N",
-    "-d", primary.url, user = server.user(), cwd = self.dir,
-    env = { LD_PRELOAD = false } }
+    "-d", primary.url, user = server.user(), cwd = self.dir }
   -- A standby's limits may not be below its primary's.
   local conf = {}
   for k, v in pairs(primary.conf) do conf[k] = v end
@@ -128,11 +127,24 @@ function Pg:copy_data(primary)
   self.conf = conf
 end
 
+-- A certificate that signs itself, so it is its own root.
+function Pg:make_certificate()
+  self.ca = self.dir .. "/server.crt"
+  local key = self.dir .. "/server.key"
+  sh.ok { "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes",
+    "-days", "2", "-subj", "/CN=localhost", "-addext",
+    "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key,
+    "-out", self.ca, user = server.user(), cwd = self.dir }
+  self.conf.ssl = true
+  self.conf.ssl_cert_file, self.conf.ssl_key_file = self.ca, key
+end
+
 ---@class support.PgOptions
 ---@field conf table<string, any>?
 ---@field hba string[]?
 ---@field listen_tcp boolean?
 ---@field replica_of support.Pg?
+---@field tls boolean? a certificate for localhost and 127.0.0.1, in s.ca
 
 --- Starts a server and waits until it answers.
 ---@param opts support.PgOptions?
@@ -144,12 +156,15 @@ function M.start(opts)
   self.log_path = self.dir .. "/log"
   self.port = opts.listen_tcp and posix.free_port() or 5432
   self.listen_tcp, self.hba = opts.listen_tcp, opts.hba
-  self.conf = opts.conf or {}
+  self.conf = {}
+  for k, v in pairs(opts.conf or {}) do self.conf[k] = v end
   self:copy_data(opts.replica_of)
+  if opts.tls then self:make_certificate() end
   self.addr = ("unix:%s/.s.PGSQL.%d"):format(self.dir, self.port)
   self.url = M.url(self.dir, self.port)
   if opts.listen_tcp then
     self.tcp_url = M.url("127.0.0.1", self.port)
+    self.tcp_addr = "tcp:" .. self.port
   end
   self:start()
   return self
@@ -188,8 +203,7 @@ end
 ---@return string text without the last newline
 function Pg:psql(sql, database)
   local out = sh.ok { M.bin "psql", "-XAtqw", "-v", "ON_ERROR_STOP=1",
-    "-d", M.url(self.dir, self.port, database), stdin = sql,
-    env = { LD_PRELOAD = false } }
+    "-d", M.url(self.dir, self.port, database), stdin = sql }
   return (out:gsub("\n$", ""))
 end
 

@@ -4,7 +4,8 @@
 --   p.url   p:set { delay_ms = 20 }   p:cut()   p:counts().peak_logins
 --
 -- Over a unix socket, which is the default, a cut is a sudden close; a reset
--- needs listen = "tcp".
+-- needs listen = "tcp". A server that listens on TCP is then reached by TCP,
+-- so TLS and its pg_hba.conf are those of the network.
 local pg = require "support.pg"
 local posix = require "support.posix"
 local server = require "support.server"
@@ -36,18 +37,22 @@ local function url_of(self, opts)
   return ("redis://127.0.0.1:%d/0"):format(self.port)
 end
 
+local function target_of(opts)
+  if type(opts.to) == "string" then return opts.to end
+  return opts.listen == "tcp" and opts.to.tcp_addr or opts.to.addr
+end
+
 ---@param opts support.ProxyOptions
 ---@return support.Proxy
 function M.start(opts)
   local self = setmetatable({ name = "faultproxy" }, Proxy)
-  local to = type(opts.to) == "table" and opts.to.addr or opts.to
   self.dir = server.directory()
   self.log_path = self.dir .. "/log"
   self.tcp = opts.listen == "tcp"
   self.socket = self.dir .. "/.s.PGSQL.5432"
   self.addr = self.tcp and "tcp:0" or "unix:" .. self.socket
   self:spawn { sh.build .. "/support/faultproxy", "-l", self.addr,
-    "-t", to, "-c", "unix:" .. self.dir .. "/control",
+    "-t", target_of(opts), "-c", "unix:" .. self.dir .. "/control",
     is_raw(opts) and "-r" or nil }
   local port = self:wait_ready(function()
     return tonumber(self:log():match("listening (%d+)"))

@@ -67,7 +67,7 @@ end
 ---@return string text without the last newline
 function Redis:cli(...)
   local argv = { "redis-cli", "-s", self.socket,
-    env = { LD_PRELOAD = false, REDISCLI_AUTH = self.conf.requirepass } }
+    env = { REDISCLI_AUTH = self.conf.requirepass } }
   for _, word in ipairs { ... } do argv[#argv + 1] = tostring(word) end
   return (sh.ok(argv):gsub("\n$", ""))
 end

@@ -42,7 +42,7 @@ end
 function Server:spawn(argv)
   argv.user = M.user()
   argv.out, argv.err = self.log_path, self.log_path
-  argv.env = { LD_PRELOAD = false, PGUSER = false, PGDATABASE = false }
+  argv.env = { PGUSER = false, PGDATABASE = false }
   argv.cwd = argv.cwd or self.dir
   self.proc = sh.spawn(argv)
 end

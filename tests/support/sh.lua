@@ -108,6 +108,15 @@ local function keeper_argv(opts)
   return argv
 end
 
+-- What is preloaded is a sanitizer's library, for LuaJIT as the host of a
+-- sanitized module: of no use to other programs, and the end of some.
+local function environment(opts)
+  local changes = {}
+  if not tostring(opts[1]):match("luajit$") then changes.LD_PRELOAD = false end
+  for k, v in pairs(opts.env or {}) do changes[k] = v end
+  return posix.environment(changes)
+end
+
 --- Starts a command: { "prog", "arg", ..., stdin =, env =, ... }.
 ---@param opts support.Spawn
 ---@return support.Proc
@@ -126,7 +135,7 @@ function M.spawn(opts)
     [1] = { self.out_path, write },
     [2] = { self.err_path, write },
     [3] = life, [4] = report_end, [5] = scratch.held,
-  }, posix.environment(opts.env or {}), opts.cwd)
+  }, environment(opts), opts.cwd)
   posix.close(life)
   posix.close(report_end)
   if opts.stdin then self.in_path = input end
