@@ -52,7 +52,7 @@ MAIN_OBJ := $(MAIN_SRC:runtime/%.c=$(B)/obj/%.o)
 LUA_SRC := $(sort $(shell find lua -name '*.lua' 2>/dev/null))
 
 .PHONY: all
-all: $(B)/lunate $(B)/liblunate.so $(B)/liblunate.a $(B)/lunate.so
+all: $(B)/lunate $(B)/liblunate.so $(B)/liblunate.a $(B)/lunate.so ## build the command, the libraries and the Lua module
 
 define FLOOR_RULE
 $(B)/obj/$(1)/%.o: runtime/$(1)/%.c
@@ -121,5 +121,5 @@ include $(wildcard runtime/package/*.mk)
 -include $(OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(UNIT:=.d)
 
 .PHONY: clean
-clean:
+clean: ## remove all that was built
 	rm -rf build
