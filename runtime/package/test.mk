@@ -26,7 +26,7 @@ SAN_HOST_tsan = LD_PRELOAD="$(shell $(CC) -print-file-name=libtsan.so)"
 UNIT_RUN = $(if $(T),$(B)/unit/test_$(T),$(UNIT))
 
 .PHONY: test-unit
-test-unit: $(UNIT_RUN) $(SUPPORT)
+test-unit: $(UNIT_RUN) $(SUPPORT) ## C tests; T=x only test_x
 	@$(SAN_ENV_$(SAN)) LUNATE_BUILD=$(B) \
 		luajit tests/support/run-unit.lua $(B)/counts/unit $(UNIT_RUN)
 
@@ -42,9 +42,9 @@ BUSTED = @mkdir -p $(B)/counts && rm -f $(B)/counts/$(1); \
 	if grep -qx '0 0 0' $(B)/counts/$(1); then echo "no test ran"; exit 1; fi
 
 .PHONY: test-live
-test-live: all $(SUPPORT)
+test-live: all $(SUPPORT) ## specs against real servers; T=x, F=pattern
 	$(call BUSTED,live)
 
 .PHONY: test-lua
-test-lua: $(SUPPORT)
+test-lua: $(SUPPORT) ## specs that need no server of lunate; T=x, F=pattern
 	$(call BUSTED,lua)
