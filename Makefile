@@ -23,10 +23,10 @@ SEE_engine := engine policy guard cache pool io sql base
 SEE_api    := api engine policy guard cache pool io sql base .
 
 # luajit and luajit2 install the same pkg-config name and the same ABI.
-PKG := libpq hiredis libxxhash jansson luajit libzstd openssl
+PKG := libpq hiredis libprotobuf-c libxxhash jansson luajit libzstd openssl
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKG))
 LIBS = $(shell pkg-config --libs libpq hiredis libxxhash jansson libzstd openssl) \
-	-lev -lpg_query -lpthread -lm
+	-lev -lpg_query -lprotobuf-c -lpthread -lm
 LUA_LIBS = $(shell pkg-config --libs luajit)
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \

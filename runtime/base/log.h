@@ -16,8 +16,9 @@
  * here.
  *
  * A place that logs in a loop does not flood: each call site gives at most
- * LOG_BURST lines in LOG_WINDOW_US; the first line after that says how many
- * were left out (suppressed=N).
+ * LOG_BURST lines in LOG_WINDOW_US (twice that when threads meet as a window
+ * begins); the first line after that says how many were left out
+ * (suppressed=N).
  *
  * Memory: the owner embeds `struct log`; a line is built on its own.
  * Thread: log_*() any, level may change at any time; the rest is set before

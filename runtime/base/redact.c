@@ -148,10 +148,9 @@ in_class(const char *sqlstate, const char *class)
 static struct manner
 manner_of(const char *s)
 {
-	static const char *const plain[] = {"01", "08", "0A", "23", "25", "26",
-					    "28", "2B", "34", "3B", "3D", "3F",
-					    "40", "42", "53", "54", "55", "57",
-					    "58", "F0", "XX"};
+	static const char *const plain[] = {
+		"01", "08", "0A", "23", "25", "26", "28", "2B", "34", "3B",
+		"3D", "3F", "40", "42", "53", "55", "57", "58", "F0", "XX"};
 	struct manner m = {false, false};
 
 	if (s == NULL)
@@ -196,16 +195,16 @@ value_follows(const char *p, struct manner m)
 
 /* Words after which the server puts a name in quotes. */
 static const char *const announces[] = {
-	"aggregate",  "attribute",  "cast",	  "collation",	  "column",
-	"constraint", "conversion", "cursor",	  "database",	  "domain",
-	"encoding",   "extension",  "field",	  "file",	  "function",
-	"group",      "index",	    "key",	  "language",	  "method",
-	"name",	      "object",	    "operator",	  "option",	  "parameter",
-	"partition",  "policy",	    "portal",	  "procedure",	  "publication",
-	"reference",  "relation",   "role",	  "rule",	  "savepoint",
-	"schema",     "sequence",   "server",	  "slot",	  "statement",
-	"statistics", "table",	    "tablespace", "trigger",	  "type",
-	"user",	      "variable",   "view",	  "subscription",
+	"aggregate",  "attribute",    "cast",	   "collation",	  "column",
+	"constraint", "conversion",   "cursor",	   "database",	  "domain",
+	"encoding",   "extension",    "field",	   "file",	  "function",
+	"group",      "index",	      "key",	   "language",	  "method",
+	"object",     "operator",     "option",	   "parameter",	  "partition",
+	"policy",     "portal",	      "procedure", "publication", "relation",
+	"role",	      "rule",	      "savepoint", "schema",	  "sequence",
+	"server",     "slot",	      "statement", "statistics",  "table",
+	"tablespace", "trigger",      "type",	   "user",	  "variable",
+	"view",	      "subscription",
 };
 
 /* Is the word before the quote at `p` one of them? */
@@ -448,7 +447,7 @@ static const char *const constant_details[] = {
 	"Junk after closing right brace.",
 	"Junk after right parenthesis.",
 	"The input string ended unexpectedly.",
-	"Multidimensional arrays must have sub-arrays with matching dimensions.",
+	"Multidimensional arrays must have sub-arrays ",
 };
 
 /* Classes whose details are composed of names and numbers of the server. */

@@ -9,12 +9,13 @@
  *
  *        0 .. 31            one bucket per value: exact
  *        2^k .. 2^(k+1)-1   STAT_SUB buckets of width 2^k / STAT_SUB
- *        STAT_MOST ..       all in the last bucket (STAT_MOST us: 4.7 hours)
+ *        above STAT_MOST    all in one last bucket (STAT_MOST us: 4.7 hours)
  *
  * Error: stat_hist_percentile() gives the middle of the bucket that holds the
  *        value of that rank, so it is off by at most 1/32 of the true value
  *        (3.2 %), and not at all below 32; never above the largest value
- *        seen.  count, sum, mean and most are exact.
+ *        seen.  What is above STAT_MOST answers with the largest.  count,
+ *        sum, mean and most are exact.
  *
  * A metric has a name, a unit and a help text, and lives in one X table:
  *
@@ -43,7 +44,7 @@
 #define STAT_SUB 16
 #define STAT_BITS 34 /* values below 2^34 have a bucket of their own size */
 #define STAT_MOST (((int64_t)1 << STAT_BITS) - 1)
-#define STAT_BUCKETS ((STAT_BITS - 4 + 1) * STAT_SUB)
+#define STAT_BUCKETS ((STAT_BITS - 4 + 1) * STAT_SUB + 1)
 
 struct stat_count {
 	uint64_t n; /* atomic */

@@ -33,7 +33,7 @@ wipe(char *text)
 	mem_free(text);
 }
 
-/* ---- options -------------------------------------------------------------- */
+/* ---- options ----------------------------------------------------------- */
 
 static void
 add_option(struct pgurl *u, const char *keyword, const char *value)
@@ -141,7 +141,7 @@ check_options(const struct pgurl *u, struct err *e)
 	return rc != 0 ? rc : check_word(u, "target_session_attrs", attrs, e);
 }
 
-/* ---- endpoints ------------------------------------------------------------ */
+/* ---- endpoints --------------------------------------------------------- */
 
 static size_t
 count_items(const char *list)
@@ -255,7 +255,7 @@ read_endpoints(struct pgurl *u, const struct addresses *a, struct err *e)
 	return rc;
 }
 
-/* ---- birth and death ------------------------------------------------------ */
+/* ---- birth and death --------------------------------------------------- */
 
 static int
 take_options(struct pgurl *u, const PQconninfoOption *o, struct err *e)
@@ -340,7 +340,7 @@ pgurl_free(struct pgurl **pu)
 	mem_free(u);
 }
 
-/* ---- completing it -------------------------------------------------------- */
+/* ---- completing it ----------------------------------------------------- */
 
 void
 pgurl_inherit(struct pgurl *u, const struct pgurl *from)
@@ -371,6 +371,16 @@ is_encrypted(const char *sslmode)
 	       strncmp(sslmode, "verify-", 7) == 0;
 }
 
+/* libpq never asks for TLS on a Unix socket. */
+static bool
+leaves_host(const struct pgurl *u)
+{
+	for (size_t i = 0; i < u->n; i++)
+		if (!u->endpoints[i].is_unix)
+			return true;
+	return false;
+}
+
 static void
 demand_ssl(struct pgurl *u, const char *root_cert)
 {
@@ -381,6 +391,8 @@ demand_ssl(struct pgurl *u, const char *root_cert)
 		return;
 	}
 	add_option(u, "sslmode", "require");
+	if (!leaves_host(u))
+		return;
 	u->warning = "TLS without a root certificate: the traffic is "
 		     "encrypted but the server's identity is not checked; set "
 		     "DATABASE_SSL_ROOT_CERT to the file of the authority";
@@ -421,7 +433,7 @@ pgurl_warning(const struct pgurl *u)
 	return u->warning;
 }
 
-/* ---- reading it ----------------------------------------------------------- */
+/* ---- reading it -------------------------------------------------------- */
 
 size_t
 pgurl_endpoints(const struct pgurl *u)

@@ -60,7 +60,8 @@ void pgurl_inherit(struct pgurl *u, const struct pgurl *from);
  *   UNSET  as the text says (else libpq's default, "prefer")
  *   ON     as the text says, refused (LUNATE_ECONFIG) when that is weaker
  *          than "require"; else "verify-full" when there is a root
- *          certificate, "require" and a warning when not
+ *          certificate, "require" and a warning when not (no
+ *          warning when all endpoints are Unix sockets: no TLS there)
  *   OFF    as the text says (with a warning when that is "require" or
  *          more), else "disable"
  * `root_cert` is the path of an existing root certificate, or NULL; an

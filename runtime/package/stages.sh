@@ -80,14 +80,14 @@ luajit2_stage()
 	fi
 	lib=$(dirname "$(find "$at" -name 'libluajit-5.1.so.2' | head -n 1)")
 	stage "$title" env PATH="$at/bin:$PATH" LD_LIBRARY_PATH="$lib" \
-		"$make" --no-print-directory test-lua test-live
+		"$make" --silent --no-print-directory test-lua test-live
 }
 
 tests()
 {
-	local run=("$make" --no-print-directory)
+	local run=("$make" --silent --no-print-directory -j2)
 
-	stage "build with gcc" "${run[@]}" -j2 CC=gcc all
+	stage "build with gcc" "${run[@]}" CC=gcc all
 	stage "unit tests" "${run[@]}" test-unit
 	stage "Lua tests" "${run[@]}" test-lua
 	stage "live tests" "${run[@]}" test-live
@@ -95,14 +95,14 @@ tests()
 	stage "live tests, address sanitizer" "${run[@]}" SAN=asan test-live
 	stage "unit tests, thread sanitizer" "${run[@]}" SAN=tsan test-unit
 	stage "build and unit tests with clang" \
-		"${run[@]}" -j2 CC=clang B=build/clang all test-unit
+		"${run[@]}" CC=clang B=build/clang all test-unit
 	luajit2_stage
 }
 
 trap stop INT TERM
 for what in "$@"; do
 	case $what in
-	lint) stage "lint" "$make" --no-print-directory lint ;;
+	lint) stage "lint" "$make" --silent lint ;;
 	tests) tests ;;
 	*) echo "stages: no stage $what" >&2; exit 2 ;;
 	esac

@@ -122,12 +122,20 @@ describe("lint", function()
   it("counts a tab as eight columns and a letter as one", function()
     local wide = "/* " .. ("\195\164"):rep(74) .. " */\n" -- 80 columns
     accepts({ ["runtime/base/a.c"] = SPDX .. wide })
-    refuses({ ["runtime/base/a.c"] = SPDX .. "\t" .. ("x"):rep(73) .. "\n" },
+    refuses({ ["runtime/base/a.c"] = SPDX .. "\tx " .. ("x"):rep(71) .. "\n" },
       "runtime/base/a.c:2:", "81 columns wide")
   end)
 
+  it("leaves a string or a name whole that fills its line", function()
+    local long = ("x"):rep(100)
+    accepts({ ["runtime/base/a.c"] = SPDX .. '\t"' .. long .. '",\n\t'
+      .. long .. "),\n" })
+    refuses({ ["runtime/base/a.c"] = SPDX .. '\tf("' .. long .. '");\n' },
+      "runtime/base/a.c:2:", "columns wide")
+  end)
+
   it("lets a table that is laid out by hand be wide", function()
-    local wide = ("x"):rep(100) .. "\n"
+    local wide = "x " .. ("x"):rep(98) .. "\n"
     accepts({ ["runtime/base/a.c"] = SPDX .. "/* clang-format off */\n" .. wide
       .. "/* clang-format on */\n" })
     refuses({ ["runtime/base/a.c"] = SPDX .. "/* clang-format off */\n"

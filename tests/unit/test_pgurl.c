@@ -59,58 +59,46 @@ a_url_gives_all_its_parts(void **state)
 	assert_null(u);
 }
 
+static const struct {
+	const char *text;
+	size_t n;
+	const char *host[3];
+	int port[3];
+	bool is_unix;
+} addresses[] = {
+	{"postgres://a,b:5433,c/db",
+	 3,
+	 {"a", "b", "c"},
+	 {5432, 5433, 5432},
+	 false},
+	{"postgresql://[2001:db8::1]:6000/db",
+	 1,
+	 {"2001:db8::1"},
+	 {6000},
+	 false},
+	{"host=a,b port=1,2", 2, {"a", "b"}, {1, 2}, false},
+	{"host=a,b port=7", 2, {"a", "b"}, {7, 7}, false},
+	{"host='/var/run/pg' dbname=x", 1, {"/var/run/pg"}, {5432}, true},
+	{"postgres://%2Ftmp%2Fpg:5555/db", 1, {"/tmp/pg"}, {5555}, true},
+	{"postgres:///db?host=/tmp/pg&port=77", 1, {"/tmp/pg"}, {77}, true},
+	{"postgres:///db", 1, {""}, {5432}, true},
+	{"postgres://", 1, {""}, {5432}, true},
+	{"hostaddr=10.0.0.1", 1, {""}, {5432}, false},
+};
+
 static void
 addresses_are_endpoints_in_order(void **state)
 {
-	static const struct {
-		const char *text;
-		size_t n;
-		const char *host[3];
-		int port[3];
-		bool is_unix;
-	} rows[] = {
-		{"postgres://a,b:5433,c/db",
-		 3,
-		 {"a", "b", "c"},
-		 {5432, 5433, 5432},
-		 false},
-		{"postgresql://[2001:db8::1]:6000/db",
-		 1,
-		 {"2001:db8::1"},
-		 {6000},
-		 false},
-		{"host=a,b port=1,2", 2, {"a", "b"}, {1, 2}, false},
-		{"host=a,b port=7", 2, {"a", "b"}, {7, 7}, false},
-		{"host='/var/run/pg' dbname=x",
-		 1,
-		 {"/var/run/pg"},
-		 {5432},
-		 true},
-		{"postgres://%2Ftmp%2Fpg:5555/db",
-		 1,
-		 {"/tmp/pg"},
-		 {5555},
-		 true},
-		{"postgres:///db?host=/tmp/pg&port=77",
-		 1,
-		 {"/tmp/pg"},
-		 {77},
-		 true},
-		{"postgres:///db", 1, {""}, {5432}, true},
-		{"postgres://", 1, {""}, {5432}, true},
-		{"hostaddr=10.0.0.1", 1, {""}, {5432}, false},
-	};
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(*addresses); i++) {
+		struct pgurl *u = parsed(addresses[i].text);
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		struct pgurl *u = parsed(rows[i].text);
-
-		assert_int_equal(pgurl_endpoints(u), rows[i].n);
-		for (size_t k = 0; k < rows[i].n; k++) {
+		assert_int_equal(pgurl_endpoints(u), addresses[i].n);
+		for (size_t k = 0; k < addresses[i].n; k++) {
 			const struct pgurl_endpoint *at = pgurl_endpoint(u, k);
 
-			assert_string_equal(at->host, rows[i].host[k]);
-			assert_int_equal(at->port, rows[i].port[k]);
-			assert_int_equal(at->is_unix, rows[i].is_unix);
+			assert_string_equal(at->host, addresses[i].host[k]);
+			assert_int_equal(at->port, addresses[i].port[k]);
+			assert_int_equal(at->is_unix, addresses[i].is_unix);
 		}
 		pgurl_free(&u);
 	}
@@ -277,47 +265,43 @@ a_password_goes_with_its_user_only(void **state)
 
 #define DENIED "denied"
 
+static const struct {
+	const char *url;
+	enum pgurl_ssl wish;
+	const char *root, *want, *want_root;
+	bool warns;
+} settled[] = {
+	{"host=h", PGURL_SSL_UNSET, NULL, NULL, NULL, false},
+	{"host=h", PGURL_SSL_UNSET, "/r", NULL, NULL, false},
+	{"host=h", PGURL_SSL_ON, "/r", "verify-full", "/r", false},
+	{"host=h sslrootcert=/u", PGURL_SSL_ON, NULL, "verify-full", "/u",
+	 false},
+	{"host=h sslrootcert=/u", PGURL_SSL_ON, "/r", "verify-full", "/u",
+	 false},
+	{"host=h", PGURL_SSL_ON, NULL, "require", NULL, true},
+	{"host=/tmp", PGURL_SSL_ON, NULL, "require", NULL, false},
+	{"host=/tmp,h", PGURL_SSL_ON, NULL, "require", NULL, true},
+	{"host=h", PGURL_SSL_OFF, "/r", "disable", NULL, false},
+	{"host=h sslmode=require", PGURL_SSL_ON, "/r", "require", NULL, false},
+	{"host=h sslmode=verify-ca", PGURL_SSL_ON, "/r", "verify-ca", "/r",
+	 false},
+	{"host=h sslmode=verify-full", PGURL_SSL_UNSET, "/r", "verify-full",
+	 "/r", false},
+	{"host=h sslmode=require", PGURL_SSL_OFF, NULL, "require", NULL, true},
+	{"host=h sslmode=prefer", PGURL_SSL_OFF, NULL, "prefer", NULL, false},
+	{"host=h sslmode=disable", PGURL_SSL_ON, "/r", DENIED, NULL, false},
+	{"host=h sslmode=allow", PGURL_SSL_ON, "/r", DENIED, NULL, false},
+	{"host=h sslmode=prefer", PGURL_SSL_ON, NULL, DENIED, NULL, false},
+};
+
 static void
 database_ssl_and_sslmode_settle_one_mode(void **state)
 {
-	static const struct {
-		const char *url;
-		enum pgurl_ssl wish;
-		const char *root, *want, *want_root;
-		bool warns;
-	} rows[] = {
-		{"host=h", PGURL_SSL_UNSET, NULL, NULL, NULL, false},
-		{"host=h", PGURL_SSL_UNSET, "/r", NULL, NULL, false},
-		{"host=h", PGURL_SSL_ON, "/r", "verify-full", "/r", false},
-		{"host=h sslrootcert=/u", PGURL_SSL_ON, NULL, "verify-full",
-		 "/u", false},
-		{"host=h sslrootcert=/u", PGURL_SSL_ON, "/r", "verify-full",
-		 "/u", false},
-		{"host=h", PGURL_SSL_ON, NULL, "require", NULL, true},
-		{"host=h", PGURL_SSL_OFF, "/r", "disable", NULL, false},
-		{"host=h sslmode=require", PGURL_SSL_ON, "/r", "require", NULL,
-		 false},
-		{"host=h sslmode=verify-ca", PGURL_SSL_ON, "/r", "verify-ca",
-		 "/r", false},
-		{"host=h sslmode=verify-full", PGURL_SSL_UNSET, "/r",
-		 "verify-full", "/r", false},
-		{"host=h sslmode=require", PGURL_SSL_OFF, NULL, "require", NULL,
-		 true},
-		{"host=h sslmode=prefer", PGURL_SSL_OFF, NULL, "prefer", NULL,
-		 false},
-		{"host=h sslmode=disable", PGURL_SSL_ON, "/r", DENIED, NULL,
-		 false},
-		{"host=h sslmode=allow", PGURL_SSL_ON, "/r", DENIED, NULL,
-		 false},
-		{"host=h sslmode=prefer", PGURL_SSL_ON, NULL, DENIED, NULL,
-		 false},
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		struct pgurl *u = parsed(rows[i].url);
+	for (size_t i = 0; i < sizeof(settled) / sizeof(*settled); i++) {
+		struct pgurl *u = parsed(settled[i].url);
 		const char *mode, *root;
 		struct err e;
-		int rc = pgurl_ssl(u, rows[i].wish, rows[i].root, &e);
+		int rc = pgurl_ssl(u, settled[i].wish, settled[i].root, &e);
 
 		mode = rc != 0 ? DENIED : pgurl_get(u, "sslmode");
 		root = pgurl_get(u, "sslrootcert");
@@ -325,13 +309,13 @@ database_ssl_and_sslmode_settle_one_mode(void **state)
 			assert_int_equal(rc, LUNATE_ECONFIG);
 			assert_non_null(strstr(e.text, "sslmode="));
 		}
-		assert_int_equal(mode == NULL, rows[i].want == NULL);
+		assert_int_equal(mode == NULL, settled[i].want == NULL);
 		if (mode != NULL)
-			assert_string_equal(mode, rows[i].want);
-		assert_int_equal(root == NULL, rows[i].want_root == NULL);
+			assert_string_equal(mode, settled[i].want);
+		assert_int_equal(root == NULL, settled[i].want_root == NULL);
 		if (root != NULL)
-			assert_string_equal(root, rows[i].want_root);
-		assert_int_equal(pgurl_warning(u) != NULL, rows[i].warns);
+			assert_string_equal(root, settled[i].want_root);
+		assert_int_equal(pgurl_warning(u) != NULL, settled[i].warns);
 		pgurl_free(&u);
 	}
 }
@@ -384,35 +368,36 @@ dice(uint32_t sides)
 
 /* Pieces of URLs in any order: every text is read or refused with a reason,
  * and never shows the password. */
+static const char *const pieces[] = {"postgres://",
+				     "postgresql://",
+				     ":",
+				     "@",
+				     "/",
+				     "?",
+				     "&",
+				     "=",
+				     ",",
+				     "%2F",
+				     "%",
+				     "[",
+				     "]",
+				     "h",
+				     "543",
+				     "host",
+				     " ",
+				     "'",
+				     "\\",
+				     "sslmode=",
+				     "user=",
+				     "db",
+				     "x=1",
+				     "port=5,6",
+				     "password=ZQZQ",
+				     ":ZQZQ@"};
+
 static void
 random_urls_are_read_or_refused_with_a_reason(void **state)
 {
-	static const char *const pieces[] = {"postgres://",
-					     "postgresql://",
-					     ":",
-					     "@",
-					     "/",
-					     "?",
-					     "&",
-					     "=",
-					     ",",
-					     "%2F",
-					     "%",
-					     "[",
-					     "]",
-					     "h",
-					     "543",
-					     "host",
-					     " ",
-					     "'",
-					     "\\",
-					     "sslmode=",
-					     "user=",
-					     "db",
-					     "x=1",
-					     "port=5,6",
-					     "password=ZQZQ",
-					     ":ZQZQ@"};
 	struct err e = {0};
 	struct pgurl *u;
 	struct str text, shown;
