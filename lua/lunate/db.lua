@@ -179,4 +179,5 @@ function Database:close(seconds)
 end
 
 return { Client = Client, Database = Database, derived = derived,
+  merged = merged,
   check_function = check_function, errors = errors }

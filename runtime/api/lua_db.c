@@ -387,13 +387,35 @@ core_run(lua_State *L)
 	return wait_await(L, &k->wait);
 }
 
+/* core.split(text) -> array of statements, or nil, err */
+static int
+core_split(lua_State *L)
+{
+	size_t len, n;
+	const char *text = luaL_checklstring(L, 1, &len);
+	struct stmt_span *spans;
+	struct err e;
+
+	if (stmt_split(text, len, &spans, &n, &e) < 0)
+		return fail(L, &e);
+	lua_createtable(L, (int)n, 0);
+	for (size_t i = 0; i < n; i++) {
+		lua_pushlstring(L, text + spans[i].start, spans[i].len);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	mem_free(spans);
+	return 1;
+}
+
 static const luaL_Reg db_methods[] = {{"quiet", db_quiet},
 				      {"stop", db_stop},
 				      {"free", db_free},
 				      {"__gc", db_free},
 				      {NULL, NULL}};
-static const luaL_Reg functions[] = {
-	{"open", core_open}, {"run", core_run}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"open", core_open},
+				     {"run", core_run},
+				     {"split", core_split},
+				     {NULL, NULL}};
 
 void
 lua_db_open(lua_State *L)

@@ -27,7 +27,8 @@ refuse_code(struct op *op, enum err_code code, const char *text)
 /* ---- before the server -------------------------------------------------- */
 
 /* Without a deadline of the caller the class still bounds everything: the
- * longest wait for a connection and the longest run of the statement. */
+ * longest wait for a connection and the longest run of the statement.  What
+ * may last (streams, scripts) has no such bound. */
 static void
 arm_deadline(struct op *op)
 {
@@ -36,6 +37,8 @@ arm_deadline(struct op *op)
 
 	if (op->deadline_us != 0)
 		left = op->deadline_us - op->began_us;
+	else if (op->tx != NULL && op->tx->mode == POOL_LONG)
+		return;
 	loop_timer_start(&op->timer, left);
 }
 
@@ -59,7 +62,7 @@ unfit(const struct op *op)
 	const struct stmt *s = op->stmt;
 
 	if (op->flags & OP_INTERNAL)
-		return NULL;
+		return NULL; /* ours, or db:script on its own session */
 	if (s->kind == STMT_COPY)
 		return "COPY goes through db:copy_in or db:copy_out";
 	if (s->tx != STMT_TX_NONE)

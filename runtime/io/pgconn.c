@@ -56,6 +56,7 @@ pgconn_die(struct pgconn *c, enum err_code code, const char *text)
 	pgcancel_detach(c);
 	pgread_drop_held(c);
 	pgconn_enter(c, PGCONN_DEAD);
+	pgcopy_lost(c);
 	pggroup_lose_all(c);
 	c->owner.on_state(c, c->owner.arg);
 }
@@ -134,7 +135,10 @@ on_readable(struct ev_loop *ev, ev_io *w, int events)
 	(void)ev, (void)events;
 	OBJ_CAST(c, w->data, PGCONN_MAGIC);
 	loop_refresh(c->loop);
-	drain_and_settle(c);
+	if (c->copy != NULL)
+		pgcopy_readable(c);
+	else
+		drain_and_settle(c);
 }
 
 static void
@@ -144,7 +148,10 @@ on_writable(struct ev_loop *ev, ev_io *w, int events)
 
 	(void)ev, (void)events;
 	OBJ_CAST(c, w->data, PGCONN_MAGIC);
-	pgconn_watch(c);
+	if (c->copy != NULL)
+		pgcopy_writable(c);
+	else
+		pgconn_watch(c);
 }
 
 /* ---- connecting --------------------------------------------------------- */
@@ -382,6 +389,7 @@ pgconn_free(struct pgconn **pc)
 	if (c->state != PGCONN_DEAD) {
 		set_reason(c, LUNATE_ECLOSED, "the connection was closed");
 		pgconn_enter(c, PGCONN_DEAD);
+		pgcopy_lost(c);
 		pggroup_lose_all(c);
 	}
 	pgprep_free_all(c);
