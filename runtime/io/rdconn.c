@@ -2,14 +2,14 @@
 #include "rdconn.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "mem.h"
+#include "rddial.h"
+#include "rdword.h"
 
 #define READ_SIZE 65536
 #define READS_PER_TURN 8 /* then other sockets get their share */
@@ -26,16 +26,13 @@ struct rdconn {
 #define RDCONN_MAGIC 0x4edc0a11
 	enum rdconn_state state;
 	struct loop *loop;
-	struct resolve *resolve;
 	struct rdconn_owner owner;
 
 	/* CONNECTING */
 	struct rdurl url;
 	int connect_ms;
 	int64_t connect_due_us;
-	struct resolve_query ask;
-	struct resolve_answer addrs;
-	int next_addr; /* of addrs: the next one to try */
+	struct rddial dial;
 	struct hello hello[HELLO_CMDS];
 
 	redisContext *ctx; /* socket and parser, or NULL */
@@ -100,7 +97,7 @@ set_state(struct rdconn *c, enum rdconn_state state)
 		return;
 	close_socket(c);
 	ev_timer_stop(loop_ev(c->loop), &c->timer);
-	resolve_cancel(c->resolve, &c->ask);
+	rddial_stop(&c->dial);
 	c->died_us = loop_now_us(c->loop);
 	loop_defer(c->loop, LOOP_TASKS, &c->bury);
 }
@@ -183,21 +180,6 @@ arm(struct rdconn *c, int64_t due_us)
 	c->timer_due_us = due_us;
 }
 
-/* When the first outstanding command is late; 0: none is outstanding. */
-static int64_t
-first_due(const struct rdconn *c)
-{
-	int64_t first = 0;
-
-	LIST_EACH (link, &c->sent) {
-		int64_t due = LIST_ENTRY(link, struct rdcmd, link)->due_us;
-
-		if (first == 0 || due < first)
-			first = due;
-	}
-	return first;
-}
-
 static void
 connect_late(struct rdconn *c)
 {
@@ -226,36 +208,6 @@ on_flush(struct loop_job *job)
 		ev_io_stop(loop_ev(c->loop), &c->wio);
 }
 
-static bool
-is_subscription(const struct rdargs *a)
-{
-	static const char *const words[] = {
-		"SUBSCRIBE",
-		"PSUBSCRIBE",
-		"UNSUBSCRIBE",
-		"PUNSUBSCRIBE",
-	};
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (rdargs_is(a, 0, words[i]))
-			return true;
-	return false;
-}
-
-static bool
-loses_order(const struct rdargs *a)
-{
-	static const char *const words[] = {
-		"MONITOR", "HELLO",	 "RESET",	 "SYNC",
-		"PSYNC",   "SSUBSCRIBE", "SUNSUBSCRIBE",
-	};
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (rdargs_is(a, 0, words[i]))
-			return true;
-	return rdargs_is(a, 0, "CLIENT") && rdargs_is(a, 1, "REPLY");
-}
-
 /* In any state that has a socket. */
 static int
 submit(struct rdconn *c, struct rdcmd *cmd, const struct rdargs *a,
@@ -267,7 +219,7 @@ submit(struct rdconn *c, struct rdcmd *cmd, const struct rdargs *a,
 	if (rc != 0)
 		return rc;
 	cmd->start = start;
-	cmd->subscribes = is_subscription(a);
+	cmd->subscribes = rdword_subscribes(a);
 	cmd->replies = cmd->subscribes ? a->n - 1 : 1;
 	cmd->due_us = loop_now_us(c->loop) + (int64_t)a->timeout_ms * 1000;
 	list_push_back(&c->sent, &cmd->link);
@@ -289,11 +241,11 @@ rdconn_send(struct rdconn *c, struct rdcmd *cmd, const struct rdargs *a,
 	if (c->state != RDCONN_READY)
 		return err_set(e, LUNATE_ECLOSED,
 			       "the connection to redis is closed");
-	if (loses_order(a))
+	if (rdword_loses_order(a))
 		return err_set(e, LUNATE_EUNSUPPORTED,
 			       "this redis command changes what replies mean "
 			       "and cannot be sent on a shared connection");
-	if (is_subscription(a) && a->n < 2)
+	if (rdword_subscribes(a) && a->n < 2)
 		return err_set(e, LUNATE_EPARAM,
 			       "a subscription names its channels");
 	return submit(c, cmd, a, e);
@@ -327,25 +279,6 @@ handle_replies(struct rdconn *c)
 	}
 }
 
-static ssize_t
-read_once(struct rdconn *c, char *buf, size_t size)
-{
-	ssize_t n;
-
-	do {
-		n = recv(c->ctx->fd, buf, size, MSG_DONTWAIT);
-	} while (n < 0 && errno == EINTR);
-	if (n > 0 && redisReaderFeed(c->ctx->reader, buf, (size_t)n) != 0) {
-		errno = ENOMEM;
-		return -1;
-	}
-	if (n == 0) {
-		errno = ECONNRESET;
-		return -1;
-	}
-	return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? 0 : n;
-}
-
 /* False: it is gone or dead. */
 static bool
 read_some(struct rdconn *c)
@@ -353,7 +286,7 @@ read_some(struct rdconn *c)
 	char buf[READ_SIZE];
 
 	for (int i = 0; i < READS_PER_TURN; i++) {
-		ssize_t n = read_once(c, buf, sizeof(buf));
+		ssize_t n = rdreply_read(c->ctx, buf, sizeof(buf));
 
 		if (n < 0) {
 			die_of_socket(c, errno);
@@ -377,44 +310,6 @@ on_readable(struct ev_loop *ev, ev_io *w, int events)
 	(void)read_some(c);
 }
 
-static bool
-first_is(const struct rdreply *r, const char *const *words)
-{
-	if (r->kind != RDREPLY_ARRAY || r->n < 3)
-		return false;
-	for (; *words != NULL; words++)
-		if (rdreply_is(&r->at[0], *words))
-			return true;
-	return false;
-}
-
-static bool
-is_confirmation(const struct rdreply *r)
-{
-	static const char *const words[] = {
-		"subscribe", "psubscribe", "unsubscribe", "punsubscribe", NULL,
-	};
-
-	return first_is(r, words) && r->at[2].kind == RDREPLY_INTEGER;
-}
-
-static bool
-is_published(const struct rdreply *r)
-{
-	static const char *const words[] = {"message", "pmessage", NULL};
-
-	return first_is(r, words);
-}
-
-/* A reply to the oldest command.  True: the command has all it waits for. */
-static bool
-counts_to_the_end(struct rdconn *c, struct rdcmd *cmd, const struct rdreply *r)
-{
-	if (r->kind == RDREPLY_ERROR) /* one for all channels */
-		return true;
-	return --cmd->replies == 0;
-}
-
 static void
 answer_oldest(struct rdconn *c, const struct rdreply *r)
 {
@@ -428,8 +323,8 @@ answer_oldest(struct rdconn *c, const struct rdreply *r)
 		return;
 	}
 	cmd = LIST_ENTRY(link, struct rdcmd, link);
-	if (!counts_to_the_end(c, cmd, r))
-		return;
+	if (r->kind != RDREPLY_ERROR && --cmd->replies > 0)
+		return; /* an error stands for all of them */
 	list_remove(link);
 	cmd->done(cmd, r, NULL);
 }
@@ -464,11 +359,11 @@ push(struct rdconn *c, const struct rdreply *r)
 static void
 on_message(struct rdconn *c, const struct rdreply *r)
 {
-	if (c->subscribed && is_published(r)) {
+	if (c->subscribed && rdword_is_published(r)) {
 		push(c, r);
 		return;
 	}
-	if (oldest_subscribes(c) && is_confirmation(r)) {
+	if (oldest_subscribes(c) && rdword_is_confirmation(r)) {
 		c->subscribed = r->at[2].integer > 0;
 		push(c, r);
 		if (c->freed)
@@ -545,81 +440,6 @@ greet(struct rdconn *c)
 	say_hello(c, 2, &a);
 }
 
-/* Gives 0 or an errno; c->ctx is set when the connect is under way. */
-static int
-start_connect(struct rdconn *c, const struct resolve_addr *to)
-{
-	redisContext *ctx;
-
-	errno = 0;
-	if (to->family == AF_UNIX)
-		ctx = redisConnectUnixNonBlock(to->text);
-	else
-		ctx = redisConnectNonBlock(to->text, c->url.port);
-	if (ctx == NULL)
-		return ENOMEM;
-	if (ctx->err != 0) {
-		int error = errno != 0 ? errno : ECONNREFUSED;
-
-		redisFree(ctx);
-		return error;
-	}
-	(void)fcntl(ctx->fd, F_SETFD, FD_CLOEXEC);
-	ctx->reader->fn = &rdreply_builder;
-	c->ctx = ctx;
-	return 0;
-}
-
-static void
-cannot_connect(struct rdconn *c, int error)
-{
-	if (c->url.path[0] != 0)
-		err_set(&c->why, LUNATE_ECONNECT,
-			"cannot connect to redis at %s: %s; is it running?",
-			c->url.path, strerror(error));
-	else
-		err_set(&c->why, LUNATE_ECONNECT,
-			"cannot connect to redis at %s:%d: %s; is it running?",
-			c->url.host, c->url.port, strerror(error));
-	die(c);
-}
-
-/* The next address that does not fail at once; `error` is of the last. */
-static void
-try_next(struct rdconn *c, int error)
-{
-	close_socket(c);
-	while (c->next_addr < c->addrs.n) {
-		error = start_connect(c, &c->addrs.at[c->next_addr++]);
-		if (error != 0)
-			continue;
-		ev_io_set(&c->rio, c->ctx->fd, EV_READ);
-		ev_io_set(&c->wio, c->ctx->fd, EV_WRITE);
-		ev_io_start(loop_ev(c->loop), &c->wio);
-		return;
-	}
-	cannot_connect(c, error);
-}
-
-static void
-on_connected(struct rdconn *c)
-{
-	socklen_t len = sizeof(int);
-	int error = 0;
-
-	if (getsockopt(c->ctx->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
-		error = errno;
-	if (error != 0) {
-		try_next(c, error);
-		return;
-	}
-	if (c->url.path[0] == 0)
-		(void)redisEnableKeepAlive(c->ctx);
-	ev_io_stop(loop_ev(c->loop), &c->wio);
-	ev_io_start(loop_ev(c->loop), &c->rio);
-	greet(c);
-}
-
 static void
 on_writable(struct ev_loop *ev, ev_io *w, int events)
 {
@@ -627,27 +447,25 @@ on_writable(struct ev_loop *ev, ev_io *w, int events)
 
 	(void)ev, (void)events;
 	OBJ_CAST(c, w->data, RDCONN_MAGIC);
-	if (ev_is_active(&c->rio))
-		on_flush(&c->flush);
-	else
-		on_connected(c);
+	on_flush(&c->flush);
 }
 
 static void
-on_resolved(struct resolve_query *q, const struct resolve_answer *a,
-	    const struct err *e)
+on_dialled(struct rddial *d, redisContext *ctx, const struct err *e)
 {
-	struct rdconn *c = CONTAINER_OF(q, struct rdconn, ask);
+	struct rdconn *c = CONTAINER_OF(d, struct rdconn, dial);
 
 	OBJ_CHECK(c, RDCONN_MAGIC);
-	if (a == NULL) {
+	if (ctx == NULL) {
 		c->why = *e;
-		err_wrap(&c->why, "connect to redis: ");
 		die(c);
 		return;
 	}
-	c->addrs = *a;
-	try_next(c, ECONNREFUSED);
+	c->ctx = ctx;
+	ev_io_set(&c->rio, ctx->fd, EV_READ);
+	ev_io_set(&c->wio, ctx->fd, EV_WRITE);
+	ev_io_start(loop_ev(c->loop), &c->rio);
+	greet(c);
 }
 
 /* Replies that are here already count, however late we come to read them. */
@@ -663,7 +481,8 @@ on_timer(struct ev_loop *ev, ev_timer *w, int events)
 	if (ev_is_active(&c->rio) && !read_some(c))
 		return;
 	loop_refresh(c->loop);
-	due = c->state == RDCONN_CONNECTING ? c->connect_due_us : first_due(c);
+	due = c->state == RDCONN_CONNECTING ? c->connect_due_us
+					    : rdcmd_first_due(&c->sent);
 	if (due == 0)
 		return;
 	if (due > loop_now_us(c->loop)) {
@@ -702,7 +521,6 @@ rdconn_open(struct loop *loop, const struct rdconn_opts *opts,
 	assert(opts->connect_ms > 0);
 	OBJ_INIT(c, RDCONN_MAGIC);
 	c->loop = loop;
-	c->resolve = opts->resolve;
 	c->owner = *owner;
 	c->url = *opts->url;
 	c->connect_ms = opts->connect_ms;
@@ -716,9 +534,8 @@ rdconn_open(struct loop *loop, const struct rdconn_opts *opts,
 	c->connect_due_us = loop_now_us(loop) +
 			    (int64_t)opts->connect_ms * 1000;
 	arm(c, c->connect_due_us);
-	resolve_query_init(&c->ask, on_resolved);
-	resolve_ask(c->resolve, c->url.path[0] ? c->url.path : c->url.host,
-		    &c->ask);
+	rddial_init(&c->dial, loop, opts->resolve, on_dialled);
+	rddial_start(&c->dial, &c->url);
 	return c;
 }
 
@@ -737,38 +554,15 @@ rdconn_load(const struct rdconn *c)
 }
 
 void
-rdcmd_init(struct rdcmd *cmd,
-	   void (*done)(struct rdcmd *, const struct rdreply *,
-			const struct err *))
-{
-	memset(cmd, 0, sizeof(*cmd));
-	list_init(&cmd->link);
-	cmd->done = done;
-}
-
-/* Keeps the place of a command whose owner has gone. */
-static void
-ghost_done(struct rdcmd *cmd, const struct rdreply *r, const struct err *e)
-{
-	(void)r, (void)e;
-	mem_free(cmd);
-}
-
-void
 rdconn_forget(struct rdconn *c, struct rdcmd *cmd)
 {
-	struct rdcmd *ghost;
-
 	OBJ_CHECK(c, RDCONN_MAGIC);
 	if (!list_linked(&cmd->link))
 		return;
-	if (c->state != RDCONN_DEAD) {
-		ghost = mem_new(sizeof(*ghost));
-		*ghost = *cmd;
-		ghost->done = ghost_done;
-		list_insert_after(&cmd->link, &ghost->link);
-	}
-	list_remove(&cmd->link);
+	if (c->state == RDCONN_DEAD)
+		list_remove(&cmd->link);
+	else
+		rdcmd_leave_ghost(cmd);
 }
 
 void
@@ -786,20 +580,6 @@ rdconn_drain(struct rdconn *c)
 	}
 }
 
-static void
-forget_all(struct rdconn *c)
-{
-	struct list *link;
-
-	while ((link = list_first(&c->sent)) != NULL) {
-		struct rdcmd *cmd = LIST_ENTRY(link, struct rdcmd, link);
-
-		list_remove(link);
-		if (cmd->done == ghost_done)
-			mem_free(cmd);
-	}
-}
-
 void
 rdconn_free(struct rdconn **pc)
 {
@@ -808,9 +588,9 @@ rdconn_free(struct rdconn **pc)
 	OBJ_TAKE(c, pc, RDCONN_MAGIC);
 	close_socket(c);
 	ev_timer_stop(loop_ev(c->loop), &c->timer);
-	resolve_cancel(c->resolve, &c->ask);
+	rddial_stop(&c->dial);
 	loop_undefer(&c->bury);
-	forget_all(c);
+	rdcmd_forget_all(&c->sent);
 	rdout_fini(&c->out);
 	rdurl_wipe(&c->url);
 	OBJ_FINI(c);

@@ -49,6 +49,7 @@
 #include "list.h"
 #include "loop.h"
 #include "obj.h"
+#include "rdcmd.h"
 #include "rdout.h"
 #include "rdreply.h"
 #include "rdurl.h"
@@ -84,19 +85,6 @@ struct rdconn_opts {
 	int connect_ms;		 /* from open to READY, > 0 */
 };
 
-struct rdcmd {
-	struct list link; /* private: outstanding, or nowhere */
-	int64_t due_us;	  /* private: when its reply is late */
-	uint64_t start;	  /* private: bytes of the connection before it */
-	size_t replies;	  /* private: those still to come */
-	bool subscribes;  /* private: its replies are confirmations */
-
-	/* Exactly one of reply and err is NULL.  The reply (which may be of
-	 * kind ERROR) is valid until done returns. */
-	void (*done)(struct rdcmd *cmd, const struct rdreply *r,
-		     const struct err *e);
-};
-
 struct rdconn *rdconn_open(struct loop *loop, const struct rdconn_opts *opts,
 			   const struct rdconn_owner *owner);
 
@@ -104,10 +92,6 @@ enum rdconn_state rdconn_state(const struct rdconn *c);
 
 /* Commands without their reply. */
 size_t rdconn_load(const struct rdconn *c);
-
-void rdcmd_init(struct rdcmd *cmd,
-		void (*done)(struct rdcmd *, const struct rdreply *,
-			     const struct err *));
 
 /* 0: done will be called.  Else it will not: LUNATE_EBUSY (CONNECTING),
  * LUNATE_ECLOSED (DRAINING, DEAD), LUNATE_EUNSUPPORTED, LUNATE_EPARAM,

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "rdreply.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "mem.h"
 
@@ -169,6 +171,25 @@ rdreply_err(const struct rdreply *r, struct err *e)
 	return err_set(
 		e, LUNATE_EQUERY,
 		"redis refused the command; its text is withheld, as it may hold values");
+}
+
+ssize_t
+rdreply_read(redisContext *ctx, char *buf, size_t size)
+{
+	ssize_t n;
+
+	do {
+		n = recv(ctx->fd, buf, size, MSG_DONTWAIT);
+	} while (n < 0 && errno == EINTR);
+	if (n > 0 && redisReaderFeed(ctx->reader, buf, (size_t)n) != 0) {
+		errno = ENOMEM;
+		return -1;
+	}
+	if (n == 0) {
+		errno = ECONNRESET;
+		return -1;
+	}
+	return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) ? 0 : n;
 }
 
 void

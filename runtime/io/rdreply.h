@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <hiredis.h>
 
@@ -38,6 +39,11 @@ struct rdreply {
 	const struct rdreply *at; /* ARRAY: its n elements */
 	size_t n;
 };
+
+/* Feeds the reader once from the socket.  Gives the number of bytes, 0 when
+ * none are there, or -1 with errno (ECONNRESET at the end of the stream). */
+MUST_USE
+ssize_t rdreply_read(redisContext *ctx, char *buf, size_t size);
 
 /* For redisReader.fn. */
 extern redisReplyObjectFunctions rdreply_builder;
