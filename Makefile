@@ -23,10 +23,10 @@ SEE_engine := engine policy guard cache pool io sql base
 SEE_api    := api engine policy guard cache pool io sql base .
 
 # luajit and luajit2 install the same pkg-config name and the same ABI.
-PKG := libpq hiredis libxxhash jansson luajit libzstd openssl
+PKG := libpq hiredis libprotobuf-c libxxhash jansson luajit libzstd openssl
 PKG_CFLAGS = $(shell pkg-config --cflags $(PKG))
 LIBS = $(shell pkg-config --libs libpq hiredis libxxhash jansson libzstd openssl) \
-	-lev -lpg_query -lpthread -lm
+	-lev -lpg_query -lprotobuf-c -lpthread -lm
 LUA_LIBS = $(shell pkg-config --libs luajit)
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
@@ -52,7 +52,7 @@ MAIN_OBJ := $(MAIN_SRC:runtime/%.c=$(B)/obj/%.o)
 LUA_SRC := $(sort $(shell find lua -name '*.lua' 2>/dev/null))
 
 .PHONY: all
-all: $(B)/lunate $(B)/liblunate.so $(B)/liblunate.a $(B)/lunate.so
+all: $(B)/lunate $(B)/liblunate.so $(B)/liblunate.a $(B)/lunate.so ## build the command, the libraries and the Lua module
 
 define FLOOR_RULE
 $(B)/obj/$(1)/%.o: runtime/$(1)/%.c
@@ -121,5 +121,5 @@ include $(wildcard runtime/package/*.mk)
 -include $(OBJ:.o=.d) $(MAIN_OBJ:.o=.d) $(UNIT:=.d)
 
 .PHONY: clean
-clean:
+clean: ## remove all that was built
 	rm -rf build

@@ -33,6 +33,7 @@ int
 err_wrap(struct err *e, const char *fmt, ...)
 {
 	char old[sizeof(e->text)];
+	size_t room;
 	va_list ap;
 	int n;
 
@@ -42,8 +43,14 @@ err_wrap(struct err *e, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	va_end(ap);
-	if (n >= 0 && (size_t)n < sizeof(e->text))
-		snprintf(e->text + n, sizeof(e->text) - (size_t)n, ": %s", old);
+	if (n < 0 || (size_t)n + 3 >= sizeof(e->text))
+		return e->code;
+	memcpy(e->text + n, ": ", 2);
+	room = sizeof(e->text) - (size_t)n - 3;
+	if (strlen(old) < room)
+		room = strlen(old);
+	memcpy(e->text + n + 2, old, room);
+	e->text[(size_t)n + 2 + room] = 0;
 	return e->code;
 }
 

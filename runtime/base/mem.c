@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "mem.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,9 +26,15 @@ mem_fail_after(unsigned n)
 static int
 told_to_fail(void)
 {
-	if (__atomic_load_n(&fail_after, __ATOMIC_RELAXED) == 0)
-		return 0;
-	return __atomic_sub_fetch(&fail_after, 1, __ATOMIC_RELAXED) == 0;
+	unsigned n = __atomic_load_n(&fail_after, __ATOMIC_RELAXED);
+
+	do {
+		if (n == 0)
+			return 0;
+	} while (!__atomic_compare_exchange_n(&fail_after, &n, n - 1, true,
+					      __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
+	return n == 1;
 }
 
 void *
@@ -56,12 +63,22 @@ mem_try_resize(void *p, size_t size)
 	return realloc(p, size != 0 ? size : 1);
 }
 
+void *
+mem_resize(void *p, size_t size)
+{
+	p = realloc(p, size != 0 ? size : 1);
+	if (p == NULL)
+		obj_panic(__FILE__, __LINE__, "out of memory");
+	return p;
+}
+
 char *
 mem_dup(const char *s, size_t n)
 {
 	char *p = mem_new(n + 1);
 
-	memcpy(p, s, n);
+	if (n != 0)
+		memcpy(p, s, n);
 	return p;
 }
 
@@ -112,15 +129,22 @@ add_block(struct arena *a, size_t need)
 	return 0;
 }
 
-void *
-arena_try(struct arena *a, size_t size)
+/* Nothing is asked for as if it were one byte: each answer is a place of its
+ * own, and never NULL. */
+static size_t
+rounded(size_t size)
 {
-	size_t need = (size + 15) & ~(size_t)15;
+	return size != 0 ? (size + 15) & ~(size_t)15 : 16;
+}
+
+/* NULL: no memory. */
+static void *
+take(struct arena *a, size_t size)
+{
+	size_t need = rounded(size);
 	void *p;
 
-	if (need < size)
-		return NULL;
-	if (need > a->left && (told_to_fail() || add_block(a, need) < 0))
+	if (need < size || (need > a->left && add_block(a, need) < 0))
 		return NULL;
 	p = a->at;
 	a->at += need;
@@ -130,9 +154,17 @@ arena_try(struct arena *a, size_t size)
 }
 
 void *
+arena_try(struct arena *a, size_t size)
+{
+	if (rounded(size) > a->left && told_to_fail())
+		return NULL;
+	return take(a, size);
+}
+
+void *
 arena_new(struct arena *a, size_t size)
 {
-	void *p = arena_try(a, size);
+	void *p = take(a, size);
 
 	if (p == NULL)
 		obj_panic(__FILE__, __LINE__, "out of memory");
@@ -144,7 +176,8 @@ arena_dup(struct arena *a, const char *s, size_t n)
 {
 	char *p = arena_new(a, n + 1);
 
-	memcpy(p, s, n);
+	if (n != 0)
+		memcpy(p, s, n);
 	return p;
 }
 
@@ -158,6 +191,7 @@ arena_printf(struct arena *a, const char *fmt, ...)
 	va_start(ap, fmt);
 	n = vsnprintf(NULL, 0, fmt, ap);
 	va_end(ap);
+	assert(n >= 0);
 	p = arena_new(a, (size_t)n + 1);
 	va_start(ap, fmt);
 	vsnprintf(p, (size_t)n + 1, fmt, ap);

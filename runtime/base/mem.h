@@ -31,6 +31,9 @@ void *mem_try(size_t size);
 MUST_USE
 void *mem_try_resize(void *p, size_t size);
 
+/* As mem_try_resize and cannot fail: for what grows by our own doing. */
+void *mem_resize(void *p, size_t size);
+
 /* Cannot fail.  mem_dup copies n bytes and adds a terminating 0. */
 char *mem_dup(const char *s, size_t n);
 char *mem_dups(const char *s);
@@ -40,14 +43,16 @@ void mem_free(void *p);
 /* Overwrites n bytes in a way the compiler may not remove. */
 void mem_wipe(void *p, size_t n);
 
-/* Test hook: the nth mem_try from now on fails, once (0 = never). */
+/* Test hook: the nth call from now on that may fail (mem_try, mem_try_resize,
+ * an arena_try that needs a block) fails, once; 0 = never.  What cannot fail
+ * is not counted. */
 void mem_fail_after(unsigned n);
 
 struct arena {
 	struct arena_block *head; /* current block, or NULL */
 	char *at;		  /* next free byte */
 	size_t left;		  /* free bytes from `at` on */
-	size_t total;		  /* bytes handed out so far */
+	size_t total;		  /* bytes handed out so far, rounded up */
 };
 
 #define ARENA_BLOCK 2048

@@ -107,7 +107,7 @@ rows_put(struct rows *r, const char *at, size_t len)
 		c->len = NULL_CELL;
 		return;
 	}
-	assert(r->data + r->used + len < (char *)r + r->size);
+	assert(len < (size_t)((char *)r + r->size - r->data) - r->used);
 	c->at = (uint32_t)r->used;
 	c->len = (uint32_t)len;
 	memcpy(r->data + r->used, at, len);

@@ -2,6 +2,7 @@
 #include "str.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,13 +23,12 @@ str_reserve(struct str *s, size_t n)
 	size_t room = s->room != 0 ? s->room : 64;
 	char *p;
 
+	assert(n < SIZE_MAX / 4 && s->len < SIZE_MAX / 4);
 	if (s->len + n + 1 <= s->room)
 		return s->at + s->len;
 	while (room < s->len + n + 1)
 		room *= 2;
-	p = mem_try_resize(s->room != 0 ? s->at : NULL, room);
-	if (p == NULL)
-		obj_panic(__FILE__, __LINE__, "out of memory");
+	p = mem_resize(s->room != 0 ? s->at : NULL, room);
 	s->at = p;
 	s->room = room;
 	s->at[s->len] = 0;

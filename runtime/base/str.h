@@ -5,6 +5,7 @@
  * Always true: s->at[s->len] == 0 (also when empty); len < room, or room == 0
  *              and `at` points at a shared empty string.
  * Memory: str_fini frees; str_take hands the bytes to the caller (mem_free).
+ *         What is added may not lie inside the str itself.
  *         Growing cannot fail: a str holds texts of ours, never a result.
  * Thread: that of its owner.
  */

@@ -16,6 +16,7 @@ struct loop {
 	struct loop_letter *letters; /* lock-free stack, newest first */
 	int64_t now_us;
 	bool stopping;
+	const bool *done; /* of the innermost loop_run_until, or NULL */
 };
 
 static void
@@ -60,7 +61,7 @@ end_of_turn(struct ev_loop *ev, ev_prepare *w, int events)
 	loop_refresh(l);
 	for (int i = 0; i < LOOP_PHASES; i++)
 		run_phase(l, (enum loop_phase)i);
-	if (jobs_left(l) || l->stopping)
+	if (jobs_left(l) || l->stopping || (l->done != NULL && *l->done))
 		ev_idle_start(ev, &l->idle);
 	else
 		ev_idle_stop(ev, &l->idle);
@@ -174,10 +175,15 @@ loop_post(struct loop *l, struct loop_letter *letter)
 void
 loop_run_until(struct loop *l, const bool *done)
 {
+	const bool *outer;
+
 	OBJ_CHECK(l, LOOP_MAGIC);
+	outer = l->done;
+	l->done = done;
 	while (!*done && !l->stopping)
 		ev_run(l->ev, EVRUN_ONCE);
 	l->stopping = false;
+	l->done = outer;
 }
 
 void
@@ -186,6 +192,24 @@ loop_run(struct loop *l)
 	static const bool never = false;
 
 	loop_run_until(l, &never);
+}
+
+static void
+nap_over(struct ev_loop *ev, ev_timer *w, int events)
+{
+	(void)ev, (void)w, (void)events;
+}
+
+void
+loop_turn(struct loop *l, double seconds)
+{
+	ev_timer nap;
+
+	OBJ_CHECK(l, LOOP_MAGIC);
+	ev_timer_init(&nap, nap_over, seconds, 0.);
+	ev_timer_start(l->ev, &nap);
+	ev_run(l->ev, EVRUN_ONCE);
+	ev_timer_stop(l->ev, &nap);
 }
 
 void

@@ -71,6 +71,9 @@ void loop_post(struct loop *l, struct loop_letter *letter);
 void loop_run_until(struct loop *l, const bool *done);
 void loop_run(struct loop *l);
 
+/* One turn that sleeps at most `seconds`. */
+void loop_turn(struct loop *l, double seconds);
+
 /* From the loop's own thread. */
 void loop_stop(struct loop *l);
 

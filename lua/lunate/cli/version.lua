@@ -1,0 +1,16 @@
+-- lunate version - of this program and of the LuaJIT that runs it.
+local M = { name = "version", summary = "Show the version." }
+
+function M.define()
+end
+
+function M.run(_, cli)
+  local found, core = pcall(require, "lunate.core")
+  if not found then
+    return cli.fail("the runtime is not here; build it with: make")
+  end
+  print(("lunate %s (%s)"):format(core.version, jit.version))
+  return 0
+end
+
+return M

@@ -1,0 +1,179 @@
+-- lunate.db - a database handle, and the clients its functions are given.
+--
+-- A client is a database seen through something: read only, or inside a
+-- transaction.  All of them share these methods.
+local core = require "lunate.core"
+local errors = require "lunate.errors"
+local context = require "lunate.context"
+
+local QUERY, EXEC, ONE = 0, 1, 2
+
+---@class lunate.Client
+---@field private ud userdata
+---@field private tx userdata?
+---@field private options table?
+local Client = {}
+Client.__index = Client
+
+local function raise_misuse(name, value)
+  error(("%s wants the SQL text first, or a table of options and then the "
+    .. "text; got a %s"):format(name, type(value)), 3)
+end
+
+-- The options of this call over those of the client.
+local function merged(client, options)
+  local base = client.options
+  if not base then
+    return options
+  end
+  if not options then
+    return base
+  end
+  local all = {}
+  for k, v in pairs(base) do
+    all[k] = v
+  end
+  for k, v in pairs(options) do
+    all[k] = v
+  end
+  return all
+end
+
+local function run(client, name, mode, first, ...)
+  if type(first) == "string" then
+    return core.run(client.ud, client.tx, mode, client.options, first, ...)
+  end
+  if type(first) ~= "table" or type((...)) ~= "string" then
+    raise_misuse(name, first)
+  end
+  return core.run(client.ud, client.tx, mode, merged(client, first), ...)
+end
+
+---All rows.
+---@param sql string|table SQL text, or options before it
+---@return table[]|nil rows, lunate.Error? err
+function Client:query(sql, ...)
+  return run(self, "query", QUERY, sql, ...)
+end
+
+---How many rows were changed.
+---@return integer|nil affected, lunate.Error? err
+function Client:exec(sql, ...)
+  return run(self, "exec", EXEC, sql, ...)
+end
+
+---The only row; nil, nil when there is none.
+---@return table|nil row, lunate.Error? err
+function Client:one(sql, ...)
+  return run(self, "one", ONE, sql, ...)
+end
+
+---@class lunate.Statement
+local Statement = {}
+Statement.__index = Statement
+
+function Statement:query(...)
+  return self.client:query(self.options, self.sql, ...)
+end
+
+function Statement:exec(...)
+  return self.client:exec(self.options, self.sql, ...)
+end
+
+function Statement:one(...)
+  return self.client:one(self.options, self.sql, ...)
+end
+
+Statement.__call = Statement.query
+
+---A statement with its options, to be run many times.
+---@param sql string|table
+---@return lunate.Statement
+function Client:prepare(sql, text)
+  local options = {}
+  if type(sql) == "table" then
+    options, sql = sql, text
+  end
+  if type(sql) ~= "string" then
+    raise_misuse("prepare", sql)
+  end
+  return setmetatable({ client = self, options = options, sql = sql },
+    Statement)
+end
+
+---@class lunate.Database: lunate.Client
+local Database = setmetatable({}, { __index = Client })
+Database.__index = Database
+
+-- A client of the same database with other options, outside any transaction.
+local function derived(db, options)
+  return setmetatable({ ud = db.ud, options = merged(db, options), db = db },
+    Client)
+end
+
+local function check_function(name, fn)
+  if type(fn) ~= "function" then
+    error(name .. " wants a function, not a " .. type(fn), 3)
+  end
+end
+
+---fn(client), where client only reads.
+---@param fn fun(client: lunate.Client): ...
+---@param options table?
+---@return any ...
+function Database:read(fn, options)
+  check_function("read", fn)
+  local all = merged({ options = options }, { read_only = true })
+  return fn(derived(self, all))
+end
+
+---fn(client) with the context carried by every operation inside.
+---@param ctx table
+---@param fn fun(client: lunate.Client): ...
+---@return any ...
+function Database:with_context(ctx, fn)
+  check_function("with_context", fn)
+  return context.with(ctx, fn, self)
+end
+
+local said_so = false
+
+-- Nothing isolates while no policy says how; said once, not to be missed.
+local function warn_unisolated()
+  if said_so then
+    return
+  end
+  said_so = true
+  core.warn("with_clinic carries the clinic along, but nothing isolates yet: "
+    .. "no isolation policy is configured")
+end
+
+---fn(client) for one tenant, or a set of them.
+---@param id string|number|table
+---@param fn fun(client: lunate.Client): ...
+---@return any ...
+function Database:with_tenant(id, fn)
+  check_function("with_tenant", fn)
+  if type(id) ~= "string" and type(id) ~= "number" and type(id) ~= "table" then
+    error("with_tenant wants a tenant, or a table of them, first", 2)
+  end
+  warn_unisolated()
+  return context.with({ tenant = id }, fn, self)
+end
+
+Database.with_clinic = Database.with_tenant
+
+---No new work; waits for what runs, at most `seconds` (30).
+---@param seconds number?
+function Database:close(seconds)
+  local until_ = core.now() + (seconds or 30)
+  self.ud:stop()
+  while not self.ud:quiet() and core.now() < until_ do
+    core.sleep(0.01)
+  end
+  self.ud:free()
+  return true
+end
+
+return { Client = Client, Database = Database, derived = derived,
+  check_function = check_function, errors = errors }

@@ -1,0 +1,66 @@
+-- lunate.errors - failures as values.
+--
+-- The codes are those of runtime/base/err.h, by their words.  An error is a
+-- table that prints as its message; scripts branch on err.code.
+local M = {}
+
+---@class lunate.Error
+---@field code string one of the closed list
+---@field message string cause and remedy, without values
+---@field sqlstate string? five characters of the server
+---@field retryable boolean may the same call succeed later as it is?
+---@field constraint string? the constraint that refused
+---@field traceback string? where a Lua error was raised
+local Error = {}
+Error.__index = Error
+
+function Error:__tostring()
+  local state = self.sqlstate and " (" .. self.sqlstate .. ")" or ""
+  return ("%s: %s%s"):format(self.code, self.message, state)
+end
+
+local function filled(text)
+  if text ~= "" then
+    return text
+  end
+end
+
+---Makes an error value.
+---@param code string
+---@param message string
+---@param sqlstate string?
+---@param retryable boolean?
+---@param constraint string?
+---@return lunate.Error
+function M.new(code, message, sqlstate, retryable, constraint)
+  return setmetatable({
+    code = code,
+    message = message,
+    sqlstate = filled(sqlstate),
+    retryable = retryable or false,
+    constraint = filled(constraint),
+  }, Error)
+end
+
+---Is it one of ours?
+---@param value any
+---@return boolean
+function M.is_error(value)
+  return getmetatable(value) == Error
+end
+
+---What pcall caught, as an error value: ours as it is, anything else as the
+---code "script" with its text.
+---@param caught any
+---@param traceback string?
+---@return lunate.Error
+function M.from_caught(caught, traceback)
+  if M.is_error(caught) then
+    return caught
+  end
+  local err = M.new("script", tostring(caught))
+  err.traceback = traceback
+  return err
+end
+
+return M

@@ -1,0 +1,88 @@
+-- lunate - the module: what `require "lunate"` gives.
+local core = require "lunate.core"
+local errors = require "lunate.errors"
+local cjson = require "cjson"
+local ffi = require "ffi"
+
+core.set_error_maker(errors.new)
+
+local json = cjson.new()
+json.decode_max_depth(128)
+json.encode_max_depth(128)
+json.encode_number_precision(14)
+core.set_json(json.encode, json.decode)
+
+core.set_int64(function(text)
+  local negative, value = text:byte(1) == 45, ffi.new("int64_t", 0)
+  for i = negative and 2 or 1, #text do
+    value = value * 10 - (text:byte(i) - 48)
+  end
+  return negative and value or -value
+end)
+
+local task = require "lunate.task"
+local db = require "lunate.db"
+require "lunate.tx"
+require "lunate.batch"
+
+---@class lunate
+local M = {
+  version = core.version,
+  null = core.null,
+  is_error = errors.is_error,
+  spawn = task.spawn,
+  all = task.all,
+  sleep = task.sleep,
+  pause = task.pause,
+  deadline = task.deadline,
+  finally = task.finally,
+  now = core.now,
+  defaults = {},
+}
+
+---Opens a database; does not wait for the server.
+---@param options table?
+---@return lunate.Database|nil, lunate.Error?
+function M.open(options)
+  if options ~= nil and type(options) ~= "table" then
+    error("lunate.open wants a table of options", 2)
+  end
+  local all = {}
+  for k, v in pairs(M.defaults) do
+    all[k] = v
+  end
+  for k, v in pairs(options or {}) do
+    all[k] = v
+  end
+  local ud, err = core.open(all)
+  if not ud then
+    return nil, err
+  end
+  return setmetatable({ ud = ud }, db.Database)
+end
+
+---A parameter that is written as JSON.
+function M.json(value)
+  return { __lunate = "json", value }
+end
+
+---A parameter that is an array, of n elements (holes are NULL).
+---@param t table
+---@param n integer?
+function M.array(t, n)
+  if type(t) ~= "table" then
+    error("lunate.array wants a table", 2)
+  end
+  return { __lunate = "array", t, n or #t }
+end
+
+---A parameter of bytes.
+---@param s string
+function M.bytea(s)
+  if type(s) ~= "string" then
+    error("lunate.bytea wants a string", 2)
+  end
+  return { __lunate = "bytea", s }
+end
+
+return M

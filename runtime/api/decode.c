@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+#include "decode.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem.h"
+#include "params.h"
+
+static char int64_key; /* registry: text -> int64 */
+
+/* Type OIDs of pg_type.dat; they never change. */
+enum {
+	T_BOOL = 16,
+	T_BYTEA = 17,
+	T_INT8 = 20,
+	T_INT2 = 21,
+	T_INT4 = 23,
+	T_OID = 26,
+	T_JSON = 114,
+	T_FLOAT4 = 700,
+	T_FLOAT8 = 701,
+	T_NUMERIC = 1700,
+	T_JSONB = 3802,
+};
+
+/* Array type -> element type, for what is not a string inside. */
+static uint32_t
+element_type(uint32_t type)
+{
+	static const uint32_t pairs[][2] = {
+		{1000, T_BOOL},	   {1001, T_BYTEA},  {1016, T_INT8},
+		{1005, T_INT2},	   {1007, T_INT4},   {1028, T_OID},
+		{199, T_JSON},	   {1021, T_FLOAT4}, {1022, T_FLOAT8},
+		{1231, T_NUMERIC}, {3807, T_JSONB},  {1009, 25},
+		{1015, 1043},	   {1014, 1042},     {2951, 2950},
+		{1182, 1082},	   {1115, 1114},     {1185, 1184},
+		{1183, 1083},	   {1270, 1266},     {1187, 1186},
+		{1002, 18},	   {1003, 19},	     {1041, 869},
+		{651, 650},	   {1040, 829},	     {1561, 1560},
+		{1563, 1562},	   {791, 790},	     {1263, 2275}};
+
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
+		if (pairs[i][0] == type)
+			return pairs[i][1];
+	return 0;
+}
+
+int
+decode_set_int64(lua_State *L)
+{
+	lua_pushlightuserdata(L, &int64_key);
+	lua_pushvalue(L, 1);
+	lua_rawset(L, LUA_REGISTRYINDEX);
+	return 0;
+}
+
+static const char *push_value(lua_State *L, uint32_t type, const char *at,
+			      size_t len, unsigned flags);
+
+static const char *
+push_int8(lua_State *L, const char *at, size_t len, unsigned flags)
+{
+	long long v;
+
+	if (flags & DECODE_INT_STRING) {
+		lua_pushlstring(L, at, len);
+		return NULL;
+	}
+	if (flags & DECODE_INT64) {
+		lua_pushlightuserdata(L, &int64_key);
+		lua_rawget(L, LUA_REGISTRYINDEX); /* fn */
+		lua_pushlstring(L, at, len);
+		lua_call(L, 1, 1); /* int64 */
+		return NULL;
+	}
+	v = strtoll(at, NULL, 10);
+	if (v > (1ll << 53) || v < -(1ll << 53))
+		return "an int8 beyond 2^53 does not fit a Lua number; ask "
+		       "for int8 = \"int64\" or \"string\"";
+	lua_pushnumber(L, (double)v);
+	return NULL;
+}
+
+static int
+hex(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return (c | 32) - 'a' + 10;
+}
+
+static const char *
+push_bytea(lua_State *L, const char *at, size_t len)
+{
+	size_t n = len >= 2 ? (len - 2) / 2 : 0;
+	luaL_Buffer b;
+
+	if (len < 2 || at[0] != '\\' || at[1] != 'x')
+		return "bytea is not in hex format; leave bytea_output alone";
+	luaL_buffinit(L, &b);
+	for (size_t i = 0; i < n; i++)
+		luaL_addchar(&b, (char)(hex(at[2 + 2 * i]) << 4 |
+					hex(at[3 + 2 * i])));
+	luaL_pushresult(&b);
+	return NULL;
+}
+
+static const char *
+push_json(lua_State *L, const char *at, size_t len, unsigned flags)
+{
+	if (flags & DECODE_JSON_STRING) {
+		lua_pushlstring(L, at, len);
+		return NULL;
+	}
+	params_push_json(L, 1);
+	lua_pushlstring(L, at, len);
+	if (lua_pcall(L, 1, 1, 0) == 0)
+		return NULL;
+	lua_pop(L, 1); /* message: it would quote the value */
+	return "the JSON cannot be read as a table (too deep, or a number out "
+	       "of range); ask for json = \"string\"";
+}
+
+/* ---- arrays: {1,NULL,"a\"b",{...}} ---------------------------------------------- */
+
+struct reader {
+	const char *at, *end;
+	uint32_t type;
+	unsigned flags;
+};
+
+static const char broken[] = "the array cannot be read";
+
+/* One element, quoted or not, without its quoting. */
+static const char *
+read_element(lua_State *L, struct reader *r)
+{
+	bool quoted = r->at < r->end && *r->at == '"';
+	size_t len = 0;
+	char *text;
+	const char *why;
+
+	text = mem_try((size_t)(r->end - r->at) + 1);
+	if (text == NULL)
+		return "no memory for an element of an array";
+	if (quoted)
+		r->at++;
+	while (r->at < r->end &&
+	       (quoted ? *r->at != '"' : *r->at != ',' && *r->at != '}')) {
+		if (*r->at == '\\' && r->at + 1 < r->end)
+			r->at++;
+		text[len++] = *r->at++;
+	}
+	if (quoted)
+		r->at++;
+	if (!quoted && len == 4 && memcmp(text, "NULL", 4) == 0) {
+		lua_pushlightuserdata(L, NULL);
+		why = NULL;
+	} else {
+		why = push_value(L, r->type, text, len, r->flags);
+	}
+	mem_free(text);
+	return why;
+}
+
+static const char *
+read_array(lua_State *L, struct reader *r, int depth)
+{
+	const char *why;
+
+	if (depth > 6 || r->at >= r->end || *r->at != '{' ||
+	    !lua_checkstack(L, 6))
+		return broken;
+	r->at++;
+	lua_newtable(L); /* t */
+	for (int i = 1; r->at < r->end && *r->at != '}'; i++) {
+		why = *r->at == '{' ? read_array(L, r, depth + 1)
+				    : read_element(L, r);
+		if (why != NULL) {
+			lua_pop(L, 1); /* t */
+			return why;
+		}
+		lua_rawseti(L, -2, i);
+		if (r->at < r->end && *r->at == ',')
+			r->at++;
+	}
+	r->at++;
+	return NULL;
+}
+
+static const char *
+push_array(lua_State *L, uint32_t element, const char *at, size_t len,
+	   unsigned flags)
+{
+	struct reader r = {at, at + len, element, flags};
+
+	/* "[2:3]={...}": other lower bounds are not kept */
+	if (len > 0 && at[0] == '[') {
+		const char *brace = memchr(at, '{', len);
+
+		r.at = brace != NULL ? brace : r.end;
+	}
+	return read_array(L, &r, 1);
+}
+
+/* Pushes the value; or pushes nothing and says why. */
+static const char *
+push_value(lua_State *L, uint32_t type, const char *at, size_t len,
+	   unsigned flags)
+{
+	uint32_t element;
+
+	switch (type) {
+	case T_BOOL:
+		lua_pushboolean(L, at[0] == 't');
+		return NULL;
+	case T_INT2:
+	case T_INT4:
+	case T_OID:
+	case T_FLOAT4:
+	case T_FLOAT8:
+		lua_pushnumber(L, strtod(at, NULL));
+		return NULL;
+	case T_INT8:
+		return push_int8(L, at, len, flags);
+	case T_NUMERIC:
+		if (flags & DECODE_NUMERIC)
+			lua_pushnumber(L, strtod(at, NULL));
+		else
+			lua_pushlstring(L, at, len);
+		return NULL;
+	case T_BYTEA:
+		return push_bytea(L, at, len);
+	case T_JSON:
+	case T_JSONB:
+		return push_json(L, at, len, flags);
+	default:
+		break;
+	}
+	element = element_type(type);
+	if (element != 0)
+		return push_array(L, element, at, len, flags);
+	lua_pushlstring(L, at, len);
+	return NULL;
+}
+
+/* ---- rows ------------------------------------------------------------------------ */
+
+static int
+no_value(const struct rows *r, int col, const char *why, struct err *e)
+{
+	return err_set(e, LUNATE_EVALUE, "column %d (\"%.60s\"): %s", col + 1,
+		       rows_shape(r)->cols[col].name, why);
+}
+
+static bool
+seen_before(const struct shape *s, int col)
+{
+	for (int i = 0; i < col; i++)
+		if (strcmp(s->cols[i].name, s->cols[col].name) == 0)
+			return true;
+	return false;
+}
+
+/* Pushes an array of the columns' names; false where a name came before. */
+static void
+push_names(lua_State *L, const struct shape *s)
+{
+	lua_createtable(L, s->ncols, 0); /* names */
+	for (int i = 0; i < s->ncols; i++) {
+		if (seen_before(s, i))
+			lua_pushboolean(L, 0);
+		else
+			lua_pushstring(L, s->cols[i].name);
+		lua_rawseti(L, -2, i + 1);
+	}
+}
+
+/* names is at stack index `names`; pushes the row. */
+static int
+push_row(lua_State *L, const struct rows *r, size_t row, int names,
+	 unsigned flags, struct err *e)
+{
+	const struct shape *s = rows_shape(r);
+	const char *at, *why;
+	size_t len;
+
+	lua_createtable(L, (flags & DECODE_POSITIONAL) ? s->ncols : 0,
+			s->ncols); /* row */
+	for (int i = 0; i < s->ncols; i++) {
+		at = rows_cell(r, row, i, &len);
+		if (at == NULL && !(flags & DECODE_NULLS))
+			continue;
+		why = NULL;
+		if (at == NULL)
+			lua_pushlightuserdata(L, NULL);
+		else
+			why = push_value(L, s->cols[i].type, at, len, flags);
+		if (why != NULL) {
+			lua_pop(L, 1); /* row */
+			return no_value(r, i, why, e);
+		}
+		if (flags & DECODE_POSITIONAL) {
+			lua_pushvalue(L, -1);
+			lua_rawseti(L, -3, i + 1);
+		}
+		lua_rawgeti(L, names, i + 1); /* row value name */
+		if (lua_toboolean(L, -1)) {
+			lua_insert(L, -2);
+			lua_rawset(L, -3);
+		} else {
+			lua_pop(L, 2);
+		}
+	}
+	return 0;
+}
+
+int
+decode_row(lua_State *L, const struct rows *r, size_t row, unsigned flags,
+	   struct err *e)
+{
+	push_names(L, rows_shape(r));
+	if (push_row(L, r, row, lua_gettop(L), flags, e) < 0) {
+		lua_pop(L, 1); /* names */
+		return e->code;
+	}
+	lua_remove(L, -2); /* row */
+	return 0;
+}
+
+int
+decode_rows(lua_State *L, const struct rows *r, unsigned flags, struct err *e)
+{
+	size_t n = rows_count(r);
+	int names;
+
+	push_names(L, rows_shape(r));
+	names = lua_gettop(L);
+	lua_createtable(L, n < INT32_MAX ? (int)n : 0, 1); /* names all */
+	for (size_t i = 0; i < n; i++) {
+		if (push_row(L, r, i, names, flags, e) < 0) {
+			lua_pop(L, 2);
+			return e->code;
+		}
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	lua_pushnumber(L, (double)n);
+	lua_setfield(L, -2, "n");
+	lua_remove(L, names); /* all */
+	return 0;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * decode - rows of the server as Lua tables.
+ *
+ * What each type becomes is written in lua/README.md; the choice is by the
+ * column's type, never by the value at hand, so that a column has one Lua
+ * type in all rows.  A value that cannot be given exactly is an error.
+ *
+ * Memory: reads a pinned rows; makes only Lua values.
+ * Thread: that of the VM.
+ */
+#ifndef DECODE_H
+#define DECODE_H
+
+#include <lua.h>
+
+#include "err.h"
+#include "rows.h"
+
+enum decode_flags {
+	DECODE_NULLS = 1,	 /* NULL is lunate.null, not absent */
+	DECODE_INT64 = 2,	 /* int8 as int64 cdata */
+	DECODE_INT_STRING = 4,	 /* int8 as string */
+	DECODE_NUMERIC = 8,	 /* numeric as number */
+	DECODE_JSON_STRING = 16, /* json as text */
+	DECODE_POSITIONAL = 32,	 /* row[1..n] beside the names */
+};
+
+/* Pushes one row as a table.  On failure pushes nothing: LUNATE_EVALUE names
+ * the column and what to do. */
+MUST_USE
+int decode_row(lua_State *L, const struct rows *r, size_t row, unsigned flags,
+	       struct err *e);
+
+/* Pushes an array of all rows with field n. */
+MUST_USE
+int decode_rows(lua_State *L, const struct rows *r, unsigned flags,
+		struct err *e);
+
+/* core.set_int64(fn): decimal text to int64 */
+int decode_set_int64(lua_State *L);
+
+#endif

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lua_db - core.open, core.run and transactions: one operation asked for by a
+ * script.
+ */
+#include "lua_db.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "decode.h"
+#include "lua_core.h"
+#include "mem.h"
+#include "params.h"
+
+/* ---- databases -------------------------------------------------------------- */
+
+struct lua_db *
+lua_db_check(lua_State *L, int at)
+{
+	struct lua_db *db = luaL_checkudata(L, at, "lunate.db");
+
+	if (db->rt == NULL)
+		luaL_error(L, "the database is closed");
+	return db;
+}
+
+static int
+set_option(lua_State *L, struct config *c, struct err *e)
+{
+	const char *key = lua_tostring(L, -2);
+
+	if (lua_type(L, -2) != LUA_TSTRING)
+		return err_set(e, LUNATE_ECONFIG,
+			       "options have names: lunate.open{ url = ... }");
+	switch (lua_type(L, -1)) {
+	case LUA_TBOOLEAN:
+		return config_set_bool(c, key, lua_toboolean(L, -1), e);
+	case LUA_TNUMBER:
+		return config_set_number(c, key, lua_tonumber(L, -1), e);
+	case LUA_TSTRING:
+		return config_set(c, key, lua_tostring(L, -1), e);
+	default:
+		return err_set(e, LUNATE_ECONFIG,
+			       "option %s: a %s is no value for an option", key,
+			       luaL_typename(L, -1));
+	}
+}
+
+static int
+read_options(lua_State *L, struct config *c, struct err *e)
+{
+	struct config_notes notes;
+	int rc;
+
+	config_notes_init(&notes);
+	rc = config_from_process(c, &notes, e);
+	if (rc == 0 && lua_istable(L, 1)) {
+		lua_pushnil(L);
+		while (rc == 0 && lua_next(L, 1) != 0) {
+			rc = set_option(L, c, e);
+			lua_pop(L, 1); /* value */
+		}
+		lua_settop(L, 1);
+	}
+	if (rc == 0)
+		rc = config_check(c, &notes, e);
+	config_notes_fini(&notes);
+	return rc;
+}
+
+/* core.open(options or nil) -> db, or nil, err */
+static int
+core_open(lua_State *L)
+{
+	struct vm *vm = vm_of(L);
+	struct runtime *rt;
+	struct config c;
+	struct lua_db *db;
+	struct err e;
+
+	config_init(&c);
+	/* A script pays only for the connections it uses. */
+	config_default(&c, "pool_min", "0");
+	if (read_options(L, &c, &e) < 0 ||
+	    runtime_open(&rt, &c, vm->loop, &e) < 0) {
+		config_fini(&c);
+		return fail(L, &e);
+	}
+	db = lua_newuserdata(L, sizeof(*db));
+	db->rt = rt;
+	db->vm = vm;
+	list_init(&db->link);
+	list_push_back(&vm->dbs, &db->link);
+	luaL_getmetatable(L, "lunate.db");
+	lua_setmetatable(L, -2);
+	return 1;
+}
+
+/* db:quiet() -> nothing is under way */
+static int
+db_quiet(lua_State *L)
+{
+	struct lua_db *db = luaL_checkudata(L, 1, "lunate.db");
+
+	lua_pushboolean(L, db->rt == NULL || runtime_quiet(db->rt));
+	return 1;
+}
+
+/* db:stop(): no new work */
+static int
+db_stop(lua_State *L)
+{
+	struct lua_db *db = luaL_checkudata(L, 1, "lunate.db");
+
+	if (db->rt != NULL)
+		runtime_stop(db->rt);
+	return 0;
+}
+
+/* db:free(): what is still under way ends with an error */
+static int
+db_free(lua_State *L)
+{
+	struct lua_db *db = luaL_checkudata(L, 1, "lunate.db");
+
+	list_remove(&db->link);
+	if (db->rt != NULL)
+		runtime_free(&db->rt);
+	return 0;
+}
+
+/* ---- one operation ------------------------------------------------------------- */
+
+enum mode { MODE_QUERY, MODE_EXEC, MODE_ONE };
+#define CONTROL 16 /* beside the mode: our own transaction control */
+
+struct call {
+	struct wait wait;
+	struct op op;
+	enum mode mode;
+	unsigned decode;
+	struct arena arena;
+	char first[512] __attribute__((aligned(16)));
+};
+
+static void
+call_done(struct op *op)
+{
+	wait_finish(&CONTAINER_OF(op, struct call, op)->wait);
+}
+
+static void
+call_cancel(struct wait *w, enum err_code code)
+{
+	op_cancel(&CONTAINER_OF(w, struct call, wait)->op, code);
+}
+
+static void
+free_call(struct call *k)
+{
+	op_fini(&k->op);
+	arena_fini(&k->arena);
+	mem_free(k);
+}
+
+static int
+push_one(lua_State *L, struct call *k, struct err *e)
+{
+	size_t n = rows_count(k->op.rows);
+
+	if (n == 0) {
+		lua_pushnil(L);
+		lua_pushnil(L);
+		return 2;
+	}
+	if (n > 1) {
+		err_set(e, LUNATE_EINVAL,
+			"db:one found %zu rows; add a condition or LIMIT 1, or "
+			"use db:query",
+			n);
+		return fail(L, e);
+	}
+	if (decode_row(L, k->op.rows, 0, k->decode, e) < 0)
+		return fail(L, e);
+	return 1;
+}
+
+static int
+push_result(lua_State *L, struct call *k)
+{
+	struct err e;
+
+	if (k->op.err.code != 0)
+		return fail(L, &k->op.err);
+	if (k->mode == MODE_EXEC) {
+		lua_pushnumber(L, k->op.affected >= 0 ? (double)k->op.affected
+						      : 0);
+		return 1;
+	}
+	if (k->op.rows == NULL) { /* no RETURNING: an empty result */
+		lua_createtable(L, 0, 1);
+		lua_pushnumber(L, 0);
+		lua_setfield(L, -2, "n");
+		if (k->mode == MODE_ONE)
+			lua_pushnil(L);
+		return 1;
+	}
+	if (k->mode == MODE_ONE)
+		return push_one(L, k, &e);
+	if (decode_rows(L, k->op.rows, k->decode, &e) < 0)
+		return fail(L, &e);
+	return 1;
+}
+
+static int
+call_push(struct wait *w, lua_State *L)
+{
+	struct call *k = CONTAINER_OF(w, struct call, wait);
+	int n = push_result(L, k);
+
+	free_call(k);
+	return n;
+}
+
+/* Options of a call, at stack index `at`; unknown names are mistakes. */
+static void
+take_timeout(lua_State *L, struct op *op, struct vm *vm)
+{
+	double seconds = luaL_checknumber(L, -1);
+	int64_t at;
+
+	loop_refresh(vm->loop);
+	at = loop_now_us(vm->loop) + (int64_t)(seconds * 1e6);
+	if (op->deadline_us == 0 || at < op->deadline_us)
+		op->deadline_us = at > 0 ? at : 1;
+}
+
+static int
+one_of(lua_State *L, const char *option, const char *const *words)
+{
+	const char *s = luaL_checkstring(L, -1);
+
+	for (int i = 0; words[i] != NULL; i++)
+		if (strcmp(words[i], s) == 0)
+			return i;
+	return luaL_error(L, "option %s: \"%s\" is not one of its words",
+			  option, s);
+}
+
+static void
+take_decode(lua_State *L, const char *key, unsigned *flags)
+{
+	static const char *const ints[] = {"number", "int64", "string", NULL};
+	static const unsigned int_flags[] = {0, DECODE_INT64,
+					     DECODE_INT_STRING};
+	static const char *const numerics[] = {"string", "number", NULL};
+	static const char *const jsons[] = {"table", "string", NULL};
+
+	if (strcmp(key, "nulls") == 0)
+		*flags |= lua_toboolean(L, -1) ? DECODE_NULLS : 0;
+	else if (strcmp(key, "positional") == 0)
+		*flags |= lua_toboolean(L, -1) ? DECODE_POSITIONAL : 0;
+	else if (strcmp(key, "int8") == 0)
+		*flags |= int_flags[one_of(L, key, ints)];
+	else if (strcmp(key, "numeric") == 0)
+		*flags |= one_of(L, key, numerics) == 1 ? DECODE_NUMERIC : 0;
+	else if (strcmp(key, "json") == 0)
+		*flags |= one_of(L, key, jsons) == 1 ? DECODE_JSON_STRING : 0;
+	else
+		luaL_error(L, "unknown option %s of a call", key);
+}
+
+void
+lua_op_options(lua_State *L, int at, struct op *op, unsigned *decode)
+{
+	static const char *const priorities[] = {"critical", "high", "normal",
+						 "low", NULL};
+	static const char *const classes[] = {"read", "write", "critical",
+					      NULL};
+	const char *key;
+
+	if (!lua_istable(L, at))
+		return;
+	lua_pushnil(L);
+	while (lua_next(L, at) != 0) {
+		key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2)
+						     : "(not a name)";
+		if (strcmp(key, "timeout") == 0) {
+			take_timeout(L, op, vm_of(L));
+		} else if (strcmp(key, "priority") == 0) {
+			op->priority_given = true;
+			op->priority = (enum gate_priority)one_of(L, key,
+								  priorities);
+		} else if (strcmp(key, "class") == 0) {
+			op->cls_given = true;
+			op->cls = (enum rules_class)one_of(L, key, classes);
+		} else if (strcmp(key, "read_only") == 0) {
+			op->flags |= lua_toboolean(L, -1) ? OP_READ_ONLY : 0;
+		} else {
+			take_decode(L, key, decode);
+		}
+		lua_pop(L, 1); /* value */
+	}
+}
+
+struct worker *
+lua_db_worker(struct lua_db *db)
+{
+	return &db->rt->workers[0];
+}
+
+static struct call *
+new_call(struct vm *vm, struct lua_db *db)
+{
+	struct call *k = mem_new(sizeof(*k));
+	const char *context = task_context(vm);
+
+	arena_init(&k->arena, k->first, sizeof(k->first));
+	op_init(&k->op, lua_db_worker(db));
+	k->op.done = call_done;
+	k->op.deadline_us = task_deadline(vm);
+	if (context != NULL)
+		k->op.context = arena_dup(&k->arena, context, strlen(context));
+	k->wait.vm = vm;
+	k->wait.push = call_push;
+	k->wait.cancel = call_cancel;
+	return k;
+}
+
+/* Before an operation is begun: may it be at all? */
+int
+lua_op_allowed(lua_State *L, struct lua_db *db, struct err *e)
+{
+	wait_check(L);
+	if (runtime_mine(db->rt, e) < 0)
+		return e->code;
+	if (task_cancelled(db->vm))
+		return err_set(e, LUNATE_ECANCELLED, "the task was cancelled");
+	return 0;
+}
+
+/* The options are read before anything is allocated that an error raised by
+ * them would leak. */
+static void
+check_call(lua_State *L)
+{
+	struct op probe = {0};
+	unsigned decode = 0;
+
+	lua_op_options(L, 4, &probe, &decode);
+	if (lua_type(L, 5) != LUA_TSTRING)
+		luaL_error(L, "the statement must be a string, not a %s",
+			   luaL_typename(L, 5));
+}
+
+/* core.run(db, tx or nil, mode, options or nil, sql, ...) */
+static int
+core_run(lua_State *L)
+{
+	struct lua_db *db = lua_db_check(L, 1);
+	struct lua_tx *tx = lua_tx_check(L, 2);
+	struct pgval *vals;
+	struct call *k;
+	struct err e;
+	int n;
+
+	check_call(L);
+	if (lua_op_allowed(L, db, &e) < 0)
+		return fail(L, &e);
+	k = new_call(db->vm, db);
+	k->mode = (enum mode)(lua_tointeger(L, 3) & 15);
+	if (lua_tointeger(L, 3) & CONTROL)
+		k->op.flags |= OP_INTERNAL;
+	lua_op_options(L, 4, &k->op, &k->decode);
+	k->op.sql = lua_tolstring(L, 5, &k->op.len);
+	n = params_take(L, 6, lua_gettop(L), &k->arena, &vals, &e);
+	if (n < 0) {
+		free_call(k);
+		return fail(L, &e);
+	}
+	k->op.vals = vals;
+	k->op.nvals = n;
+	k->op.tx = tx != NULL ? &tx->tx : NULL;
+	op_start(&k->op);
+	return wait_await(L, &k->wait);
+}
+
+static const luaL_Reg db_methods[] = {{"quiet", db_quiet},
+				      {"stop", db_stop},
+				      {"free", db_free},
+				      {"__gc", db_free},
+				      {NULL, NULL}};
+static const luaL_Reg functions[] = {
+	{"open", core_open}, {"run", core_run}, {NULL, NULL}};
+
+void
+lua_db_open(lua_State *L)
+{
+	lua_core_class(L, "lunate.db", db_methods);
+	lua_tx_open(L);
+	luaL_register(L, NULL, functions); /* core */
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lua_db - what the binding's files share about databases and transactions.
+ *
+ * lua_db  a runtime with one inline worker on the VM's own loop.  Closed or
+ *         collected, rt is NULL.
+ * lua_tx  a transaction or session handle; it pins its database's userdata,
+ *         so it cannot outlive the runtime.
+ */
+#ifndef LUA_DB_H
+#define LUA_DB_H
+
+#include "runtime.h"
+#include "task.h"
+#include "tx.h"
+
+struct lua_db {
+	struct list link; /* in vm->dbs */
+	struct runtime *rt;
+	struct vm *vm;
+};
+
+struct lua_tx {
+	struct tx tx;
+	struct lua_db *db;
+	struct task *owner; /* the task it belongs to; NULL: main program */
+	int db_ref;	    /* registry: the database's userdata */
+	bool open;
+};
+
+/* Raises when it is no database, or closed. */
+struct lua_db *lua_db_check(lua_State *L, int at);
+struct worker *lua_db_worker(struct lua_db *db);
+
+/* nil gives NULL; raises when it is no handle, closed, or of another task. */
+struct lua_tx *lua_tx_check(lua_State *L, int at);
+void lua_tx_open(lua_State *L);
+
+/* Reads the option table of a call; raises on what is unknown. */
+void lua_op_options(lua_State *L, int at, struct op *op, unsigned *decode);
+
+/* Fork and cancellation; raises where Lua cannot wait. */
+MUST_USE
+int lua_op_allowed(lua_State *L, struct lua_db *db, struct err *e);
+
+#endif

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * module - the Lua module's entry points.
+ *
+ * Memory: what they make ends with the lua_State.  Thread: that of the state.
+ */
+#ifndef MODULE_H
+#define MODULE_H
+
+#include <lua.h>
+
+__attribute__((visibility("default"))) int luaopen_lunate(lua_State *L);
+__attribute__((visibility("default"))) int luaopen_lunate_core(lua_State *L);
+
+#endif

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: MIT */
+#include "task.h"
+
+#include <string.h>
+
+#include "mem.h"
+
+static char vm_key;	/* registry: struct vm */
+static char errors_key; /* registry: function that makes an error value */
+static char token;	/* what an await in a user's coroutine yields */
+
+/* ---- the VM ------------------------------------------------------------------ */
+
+struct vm *
+vm_of(lua_State *L)
+{
+	struct vm *vm;
+
+	lua_pushlightuserdata(L, &vm_key);
+	lua_rawget(L, LUA_REGISTRYINDEX); /* vm */
+	vm = lua_touserdata(L, -1);
+	lua_pop(L, 1);
+	if (vm != NULL)
+		OBJ_CHECK(vm, VM_MAGIC);
+	return vm;
+}
+
+struct vm *
+vm_open(lua_State *L, struct loop *loop)
+{
+	struct vm *vm = mem_new(sizeof(*vm));
+
+	OBJ_INIT(vm, VM_MAGIC);
+	vm->L = L;
+	vm->own_loop = loop == NULL;
+	vm->loop = loop != NULL ? loop : loop_new();
+	list_init(&vm->tasks);
+	list_init(&vm->dbs);
+	lua_pushlightuserdata(L, &vm_key);
+	lua_pushlightuserdata(L, vm);
+	lua_rawset(L, LUA_REGISTRYINDEX);
+	return vm;
+}
+
+static void
+free_task(struct task *t)
+{
+	list_remove(&t->link);
+	loop_undefer(&t->job);
+	mem_free(t->context);
+	OBJ_FINI(t);
+	mem_free(t);
+}
+
+void
+vm_close(struct vm *vm)
+{
+	OBJ_CHECK(vm, VM_MAGIC);
+	LIST_EACH_SAFE (link, &vm->tasks)
+		free_task(LIST_ENTRY(link, struct task, link));
+	if (vm->own_loop)
+		loop_free(&vm->loop);
+	mem_free(vm->context);
+	OBJ_FINI(vm);
+	mem_free(vm);
+}
+
+/* ---- errors as values ---------------------------------------------------------- */
+
+void
+push_err(lua_State *L, const struct err *e)
+{
+	lua_pushlightuserdata(L, &errors_key);
+	lua_rawget(L, LUA_REGISTRYINDEX); /* make */
+	lua_pushstring(L, err_word(e->code));
+	lua_pushstring(L, e->text);
+	lua_pushstring(L, e->sqlstate);
+	lua_pushboolean(L, err_retryable(e->code));
+	lua_pushstring(L, e->constraint);
+	lua_call(L, 5, 1); /* err */
+}
+
+int
+fail(lua_State *L, const struct err *e)
+{
+	lua_pushnil(L);
+	push_err(L, e);
+	return 2;
+}
+
+int
+fail_code(lua_State *L, enum err_code code, const char *text)
+{
+	struct err e;
+
+	err_set(&e, code, "%s", text);
+	return fail(L, &e);
+}
+
+/* core.set_error_maker(fn) */
+int task_set_error_maker(lua_State *L);
+int
+task_set_error_maker(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TFUNCTION);
+	lua_pushlightuserdata(L, &errors_key);
+	lua_pushvalue(L, 1);
+	lua_rawset(L, LUA_REGISTRYINDEX);
+	return 0;
+}
+
+/* core.token: what a wrapped coroutine.resume looks for */
+int task_push_token(lua_State *L);
+int
+task_push_token(lua_State *L)
+{
+	lua_pushlightuserdata(L, &token);
+	return 1;
+}
+
+/* ---- running -------------------------------------------------------------------- */
+
+/* Its coroutine has ended; what it returned was taken by its Lua wrapper. */
+static void
+over(struct task *t, int rc)
+{
+	struct vm *vm = t->vm;
+
+	if (rc != 0) {
+		/* The wrapper catches everything but its own failure. */
+		luaL_traceback(vm->L, t->co, lua_tostring(t->co, -1), 0);
+		obj_panic(__FILE__, __LINE__, lua_tostring(vm->L, -1));
+	}
+	if (t->handle != NULL)
+		*t->handle = 1;
+	luaL_unref(vm->L, LUA_REGISTRYINDEX, t->ref);
+	vm->live--;
+	free_task(t);
+}
+
+static int
+take_answer(struct task *t)
+{
+	struct wait *w = t->wait;
+
+	if (!t->started) {
+		t->started = true;
+		return t->nargs;
+	}
+	if (w == NULL)
+		return 0;
+	t->wait = NULL;
+	lua_settop(t->co, 0);
+	return w->push(w, t->co);
+}
+
+static void
+run_task(struct loop_job *job)
+{
+	struct task *t = CONTAINER_OF(job, struct task, job);
+	struct vm *vm = t->vm;
+	struct task *before = vm->cur;
+	int rc;
+
+	OBJ_CHECK(t, TASK_MAGIC);
+	vm->cur = t;
+	rc = lua_resume(t->co, take_answer(t));
+	vm->cur = before;
+	if (rc != LUA_YIELD) {
+		over(t, rc);
+		return;
+	}
+	if (t->wait == NULL) {
+		/* A plain coroutine.yield(): others may run. */
+		lua_settop(t->co, 0);
+		loop_defer(vm->loop, LOOP_TASKS, &t->job);
+	}
+}
+
+struct task *
+task_spawn(struct vm *vm, lua_State *L, int nargs)
+{
+	struct task *t = mem_new(sizeof(*t));
+	struct task *parent = vm->cur;
+	const char *context = task_context(vm);
+
+	OBJ_INIT(t, TASK_MAGIC);
+	t->vm = vm;
+	t->co = lua_newthread(L);
+	t->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+	lua_xmove(L, t->co, nargs + 1);
+	t->nargs = nargs;
+	t->deadline_us = task_deadline(vm);
+	t->context = mem_dups(context);
+	if (parent != NULL && parent->cancelled && parent->shield == 0)
+		t->cancelled = true;
+	loop_job_init(&t->job, run_task);
+	list_init(&t->link);
+	list_push_back(&vm->tasks, &t->link);
+	vm->live++;
+	loop_defer(vm->loop, LOOP_TASKS, &t->job);
+	return t;
+}
+
+void
+task_cancel(struct task *t)
+{
+	OBJ_CHECK(t, TASK_MAGIC);
+	if (t->cancelled)
+		return;
+	t->cancelled = true;
+	if (t->wait != NULL && !t->wait->finished && t->shield == 0)
+		t->wait->cancel(t->wait, LUNATE_ECANCELLED);
+}
+
+bool
+task_cancelled(struct vm *vm)
+{
+	return vm->cur != NULL && vm->cur->cancelled && vm->cur->shield == 0;
+}
+
+int64_t
+task_deadline(const struct vm *vm)
+{
+	return vm->cur != NULL ? vm->cur->deadline_us : vm->deadline_us;
+}
+
+const char *
+task_context(const struct vm *vm)
+{
+	return vm->cur != NULL ? vm->cur->context : vm->context;
+}
+
+/* ---- waiting --------------------------------------------------------------------- */
+
+void
+wait_finish(struct wait *w)
+{
+	assert(!w->finished);
+	w->finished = true;
+	if (w->begun && w->task != NULL)
+		loop_defer(w->vm->loop, LOOP_TASKS, &w->task->job);
+}
+
+void
+wait_check(lua_State *L)
+{
+	struct vm *vm = vm_of(L);
+
+	if (vm->cur == NULL || lua_isyieldable(L))
+		return;
+	luaL_error(L,
+		   "a call that waits was made where Lua cannot be suspended: "
+		   "inside a table.sort comparator, a string.gsub callback, or "
+		   "the top level of a required file; collect what you need "
+		   "first, and then sort or replace");
+}
+
+static int
+await_inline(lua_State *L, struct wait *w)
+{
+	struct vm *vm = w->vm;
+
+	w->task = NULL;
+	w->begun = true;
+	loop_run_until(vm->loop, &w->finished);
+	if (!w->finished) {
+		w->cancel(w, LUNATE_ECANCELLED);
+		loop_run_until(vm->loop, &w->finished);
+	}
+	return w->push(w, L);
+}
+
+int
+wait_await(lua_State *L, struct wait *w)
+{
+	struct vm *vm = w->vm;
+	struct task *t = vm->cur;
+
+	if (t == NULL)
+		return await_inline(L, w);
+	assert(t->wait == NULL);
+	w->task = t;
+	w->begun = true;
+	t->wait = w;
+	if (w->finished)
+		loop_defer(vm->loop, LOOP_TASKS, &t->job);
+	if (L == t->co)
+		return lua_yield(L, 0);
+	lua_pushlightuserdata(L, &token);
+	return lua_yield(L, 1);
+}
+
+void
+vm_run(struct vm *vm)
+{
+	OBJ_CHECK(vm, VM_MAGIC);
+	while (vm->live > 0 && !vm->quit)
+		loop_turn(vm->loop, 60.0);
+}

@@ -1,0 +1,645 @@
+/* SPDX-License-Identifier: MIT */
+#include "op.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "catalog.h"
+#include "runtime.h"
+#include "tx.h"
+
+/* What follows a step. */
+enum next { NEXT, WAIT, AGAIN, END };
+
+enum step_name {
+	ADMIT,
+	KNOW,
+	ALLOW,
+	SCOPE,
+	TUNE,
+	RECALL,
+	ROUTE,
+	LEASE,
+	SEND,
+	SETTLE,
+	RECORD,
+	ANSWER,
+	STEPS
+};
+
+static void run(struct op *op);
+
+static enum next
+refuse(struct op *op, const struct err *e)
+{
+	op->err = *e;
+	return END;
+}
+
+static enum next
+refuse_code(struct op *op, enum err_code code, const char *text)
+{
+	err_set(&op->err, code, "%s", text);
+	return END;
+}
+
+/* ---- before the server ------------------------------------------------------ */
+
+static void on_deadline(struct ev_loop *ev, ev_timer *t, int events);
+
+/* Without a deadline of the caller the class still bounds everything: the
+ * longest wait for a connection and the longest run of the statement. */
+static void
+arm_deadline(struct op *op)
+{
+	const struct class_rules *c = &op->rules->classes[RULES_CRITICAL];
+	int64_t left = op->w->rt->pool_rules.acquire_us + c->timeout_ms * 1000;
+
+	if (op->deadline_us != 0)
+		left = op->deadline_us - op->began_us;
+	ev_timer_set(&op->timer, left > 0 ? (double)left / 1e6 : 0.0, 0.);
+	ev_timer_start(loop_ev(op->w->loop), &op->timer);
+}
+
+/* The generation in force now holds for the whole operation. */
+static enum next
+admit(struct op *op)
+{
+	op->rules = rules_pin(&op->w->rt->rules);
+	op->began_us = loop_now_us(op->w->loop);
+	arm_deadline(op);
+	if (op->w->rt->closing && op->tx == NULL)
+		return refuse_code(op, LUNATE_ECLOSED,
+				   "the runtime is closing; no new work");
+	return NEXT;
+}
+
+/* Statements that a shared connection must not see. */
+static const char *
+unfit(const struct op *op)
+{
+	const struct stmt *s = op->stmt;
+
+	if (op->flags & OP_INTERNAL)
+		return NULL;
+	if (s->kind == STMT_COPY)
+		return "COPY goes through db:copy_in or db:copy_out";
+	if (s->tx != STMT_TX_NONE)
+		return "transaction control goes through db:transaction";
+	if ((s->flags & STMT_SESSION) && op->tx == NULL)
+		return "the statement changes or needs the state of a session, "
+		       "and connections are shared; run it in db:transaction "
+		       "(SET LOCAL, pg_advisory_xact_lock) or db:script";
+	if ((s->flags & STMT_NO_BLOCK) && op->tx != NULL &&
+	    op->tx->begin[0] != 0)
+		return "the server does not run this statement inside a "
+		       "transaction; call it on db";
+	return NULL;
+}
+
+static enum next
+know(struct op *op)
+{
+	const char *why;
+	struct err e;
+
+	if (op->stmt == NULL && stmt_get(op->sql, op->len, &op->stmt, &e) < 0)
+		return refuse(op, &e);
+	why = unfit(op);
+	if (why != NULL)
+		return refuse_code(op, LUNATE_EUNSUPPORTED, why);
+	if ((int)op->stmt->nparams != op->nvals) {
+		err_set(&e, LUNATE_EPARAM,
+			"the statement has %u parameter%s, %d %s given",
+			op->stmt->nparams, op->stmt->nparams == 1 ? "" : "s",
+			op->nvals, op->nvals == 1 ? "was" : "were");
+		return refuse(op, &e);
+	}
+	if (op->tx != NULL && (op->stmt->flags & STMT_SESSION) &&
+	    !(op->flags & OP_INTERNAL))
+		op->tx->dirty = true;
+	return NEXT;
+}
+
+/* Access rules: none yet in this build; the default is to allow. */
+static enum next
+allow(struct op *op)
+{
+	(void)op;
+	return NEXT;
+}
+
+/* Tenant rewrite: none while no isolation policy exists. */
+static enum next
+scope(struct op *op)
+{
+	(void)op;
+	return NEXT;
+}
+
+static enum next
+tune(struct op *op)
+{
+	(void)op;
+	return NEXT;
+}
+
+static enum next
+recall(struct op *op)
+{
+	(void)op;
+	return NEXT;
+}
+
+static void
+catalog_ready(void *arg)
+{
+	struct op *op;
+
+	OBJ_CAST(op, arg, OP_MAGIC);
+	run(op);
+}
+
+/* A read is what the grammar calls read-only and whose functions the catalog
+ * knows not to write.  What is in doubt is a write: alone, never retried. */
+static enum next
+route(struct op *op)
+{
+	const struct stmt *s = op->stmt;
+
+	op->read = false;
+	if ((s->flags & STMT_READS_ONLY) && !(s->flags & STMT_ALONE)) {
+		if (op->tx == NULL && s->nfunctions > 0 &&
+		    !catalog_loaded(op->w->catalog) && !op->asked) {
+			op->asked = true; /* once; unknown is a write */
+			catalog_wait(op->w->catalog, &op->wait, catalog_ready,
+				     op);
+			return WAIT;
+		}
+		op->read = catalog_pure(op->w->catalog, s);
+	}
+	if ((op->flags & OP_READ_ONLY) && !(s->flags & STMT_READS_ONLY))
+		return refuse_code(op, LUNATE_EREADONLY,
+				   "db:read only reads; use db:write or "
+				   "db:transaction for changes");
+	if (!op->cls_given)
+		op->cls = (s->flags & STMT_READS_ONLY) ? RULES_READ
+						       : RULES_WRITE;
+	return NEXT;
+}
+
+/* ---- the connection ---------------------------------------------------------- */
+
+static void
+on_refused(struct pool_job *job, const struct err *e)
+{
+	struct op *op = CONTAINER_OF(job, struct op, job);
+
+	OBJ_CHECK(op, OP_MAGIC);
+	op->in_pool = false;
+	op->err = *e;
+	op->step = RECORD;
+	run(op);
+}
+
+static void
+on_granted(struct pool_job *job, struct pool_member *m)
+{
+	struct op *op = CONTAINER_OF(job, struct op, job);
+
+	OBJ_CHECK(op, OP_MAGIC);
+	op->in_pool = false;
+	op->tx->member = m;
+	op->step = SEND;
+	run(op);
+}
+
+static enum gate_priority
+priority_of(const struct op *op)
+{
+	static const enum gate_priority by_class[RULES_CLASSES] = {
+		GATE_NORMAL, GATE_HIGH, GATE_CRITICAL};
+
+	return op->priority_given ? op->priority : by_class[op->cls];
+}
+
+static enum pool_mode
+mode_of(const struct op *op)
+{
+	if (op->tx != NULL)
+		return op->tx->mode;
+	if (op->cls == RULES_CRITICAL)
+		return POOL_CRITICAL;
+	return op->read && op->cls == RULES_READ ? POOL_READ : POOL_WRITE;
+}
+
+static enum pool_want
+want_of(const struct op *op)
+{
+	if (op->tx != NULL)
+		return POOL_LEASE;
+	if (op->read && !op->solo && op->cls == RULES_READ &&
+	    pace_of(&op->w->pace, op->stmt->hash) == PACE_FAST)
+		return POOL_SHARE;
+	return POOL_SOLO;
+}
+
+static void on_answer(struct pgreq *r);
+static void on_chunk(struct pgreq *r, struct rows *rows);
+
+static void
+fill_request(struct op *op)
+{
+	struct pgreq *r = &op->req;
+
+	memset(r, 0, sizeof(*r));
+	pgreq_init(r);
+	r->sql = op->stmt->text;
+	r->len = op->stmt->len;
+	r->hash = op->stmt->hash;
+	r->vals = op->vals;
+	r->nvals = op->nvals;
+	r->context = op->context;
+	r->audit = op->audit;
+	r->prelude = op->prelude;
+	r->max_bytes = op->max_bytes;
+	r->done = on_answer;
+	r->chunk = on_chunk;
+	if (op->read && op->tx == NULL && !(op->flags & OP_STREAM))
+		r->flags |= PGREQ_READ;
+	if (op->flags & OP_STREAM)
+		r->flags |= PGREQ_STREAM;
+	if ((op->flags & OP_UNNAMED) || (op->stmt->flags & STMT_ALONE))
+		r->flags |= PGREQ_UNNAMED;
+}
+
+/* Inside a transaction the connection is there already, or is leased now. */
+static enum next
+lease(struct op *op)
+{
+	struct err e;
+
+	fill_request(op);
+	if (op->tx != NULL) {
+		if (tx_ready(op->tx, &e) < 0)
+			return refuse(op, &e);
+		if (op->tx->member != NULL)
+			return NEXT;
+	}
+	op->job.want = want_of(op);
+	op->job.mode = mode_of(op);
+	op->job.req = op->tx == NULL ? &op->req : NULL;
+	op->job.site = op->tx != NULL ? op->tx->site : NULL;
+	op->job.granted = on_granted;
+	op->job.refused = on_refused;
+	op->in_pool = true;
+	op->step = op->tx == NULL ? SEND : LEASE;
+	pool_submit(op->w->pool, &op->job, priority_of(op), op->deadline_us);
+	return WAIT;
+}
+
+/* Only inside a transaction or session; the pool sends all else itself. */
+static enum next
+send(struct op *op)
+{
+	struct tx *t = op->tx;
+	struct pgreq *r = &op->req;
+
+	if (t == NULL)
+		return NEXT;
+	if (!pool_member_alive(t->member) ||
+	    pgconn_state(pool_member_conn(t->member)) != PGCONN_READY) {
+		err_set(&op->err, LUNATE_ELOST,
+			"the connection of the transaction is gone; nothing of "
+			"it was committed");
+		return END;
+	}
+	if (t->begin[0] != 0 && t->state == TX_FRESH)
+		r->prelude = t->begin;
+	else if (t->begin[0] != 0)
+		r->flags |= PGREQ_IN_TX;
+	tx_op_began(t, op);
+	pool_member_send(t->member, r);
+	op->step = SEND;
+	return WAIT;
+}
+
+/* ---- after the server --------------------------------------------------------- */
+
+static void
+on_answer(struct pgreq *r)
+{
+	struct op *op = CONTAINER_OF(r, struct op, req);
+
+	OBJ_CHECK(op, OP_MAGIC);
+	op->in_pool = false;
+	op->step = SETTLE;
+	run(op);
+}
+
+static void
+on_chunk(struct pgreq *r, struct rows *rows)
+{
+	struct op *op = CONTAINER_OF(r, struct op, req);
+
+	OBJ_CHECK(op, OP_MAGIC);
+	op->chunk(op, rows);
+}
+
+static void
+on_nap_over(struct ev_loop *ev, ev_timer *t, int events)
+{
+	struct op *op;
+
+	(void)ev, (void)events;
+	OBJ_CAST(op, t->data, OP_MAGIC);
+	op->step = LEASE;
+	run(op);
+}
+
+/* Full jitter: anything up to base * 2^attempt. */
+static enum next
+nap(struct op *op)
+{
+	const struct retry_rules *r = &op->rules->retry;
+	int64_t top = r->base_ms << (op->attempts < 8 ? op->attempts : 8);
+
+	if (top > r->cap_ms)
+		top = r->cap_ms;
+	ev_timer_set(&op->nap,
+		     (double)worker_random(op->w, (uint64_t)top * 1000) / 1e6,
+		     0.);
+	ev_timer_start(loop_ev(op->w->loop), &op->nap);
+	return WAIT;
+}
+
+static bool
+may_retry(const struct op *op)
+{
+	return op->tx == NULL &&
+	       op->attempts <= op->rules->classes[op->cls].retries &&
+	       !op->w->rt->closing;
+}
+
+/* A write on a lane that only reads: nothing has happened, so it goes out
+ * again as what it is. */
+static enum next
+settle_failed(struct op *op)
+{
+	const struct err *e = &op->req.err;
+
+	if (e->code == LUNATE_EREADONLY && op->tx == NULL && op->read &&
+	    !(op->flags & OP_READ_ONLY)) {
+		op->read = false;
+		op->cls = op->cls_given ? op->cls : RULES_WRITE;
+		return AGAIN;
+	}
+	if (e->code == LUNATE_ECONFLICT && may_retry(op))
+		return nap(op);
+	op->err = *e;
+	if (strcmp(e->sqlstate, "57014") == 0) {
+		op->err.code = LUNATE_EDEADLINE;
+		err_wrap(&op->err, "statement timeout of its class passed");
+	}
+	return END;
+}
+
+static enum next
+settle_lost(struct op *op)
+{
+	const struct pgreq *r = &op->req;
+	bool nothing_done = op->read || !r->maybe_ran;
+
+	op->solo = true;
+	if (nothing_done && may_retry(op))
+		return AGAIN;
+	op->err = r->err;
+	op->err.code = nothing_done ? LUNATE_ELOST : LUNATE_EINDOUBT;
+	if (op->tx != NULL && op->stmt->tx != STMT_TX_COMMIT)
+		op->err.code = LUNATE_ELOST; /* without COMMIT: rolled back */
+	if (op->err.code == LUNATE_EINDOUBT)
+		err_wrap(&op->err,
+			 "the connection was lost after the write was sent: it "
+			 "may or may not have happened; look before you repeat "
+			 "it");
+	return END;
+}
+
+static enum next
+settle(struct op *op)
+{
+	op->attempts++;
+	switch (op->req.fate) {
+	case PGREQ_DONE:
+		op->rows = op->req.rows;
+		op->affected = op->req.affected;
+		pace_saw(&op->w->pace, op->stmt->hash, op->req.ran_us);
+		return NEXT;
+	case PGREQ_FAILED:
+		return settle_failed(op);
+	case PGREQ_NOT_RUN:
+		if (op->attempts < 20 && op->tx == NULL) {
+			op->solo = op->attempts > 2;
+			return AGAIN;
+		}
+		op->err = op->req.err;
+		if (op->err.code == 0)
+			err_set(&op->err, LUNATE_ELOST,
+				"the statement was "
+				"never run");
+		return END;
+	case PGREQ_LOST:
+		return settle_lost(op);
+	case PGREQ_PENDING:
+		break;
+	}
+	obj_panic(__FILE__, __LINE__, "a request ended without a fate");
+}
+
+static enum next
+record(struct op *op)
+{
+	op->took_us = loop_now_us(op->w->loop) - op->began_us;
+	runtime_count(op->w->rt, op);
+	if (op->err.code == 0 && (op->stmt->flags & STMT_CATALOG))
+		catalog_changed(op->w->catalog);
+	if (op->tx != NULL)
+		tx_op_ended(op->tx, op);
+	return NEXT;
+}
+
+/* Last: the caller may free the operation. */
+static enum next
+answer(struct op *op)
+{
+	struct worker *w = op->w;
+
+	ev_timer_stop(loop_ev(w->loop), &op->timer);
+	ev_timer_stop(loop_ev(w->loop), &op->nap);
+	list_remove(&op->link);
+	w->nops--;
+	__atomic_sub_fetch(&w->queued, 1, __ATOMIC_RELAXED);
+	if (op->err.code != 0 && op->rows != NULL)
+		rows_unpin(&op->rows);
+	op->done(op);
+	return WAIT;
+}
+
+static const struct {
+	const char *name;
+	enum next (*run)(struct op *op);
+} steps[STEPS] = {
+	[ADMIT] = {"admit", admit},    [KNOW] = {"know", know},
+	[ALLOW] = {"allow", allow},    [SCOPE] = {"scope", scope},
+	[TUNE] = {"tune", tune},       [RECALL] = {"recall", recall},
+	[ROUTE] = {"route", route},    [LEASE] = {"lease", lease},
+	[SEND] = {"send", send},       [SETTLE] = {"settle", settle},
+	[RECORD] = {"record", record}, [ANSWER] = {"answer", answer},
+};
+
+/* A refusal goes on to record; from record on there is no other way. */
+static void
+run(struct op *op)
+{
+	for (;;) {
+		enum next n = steps[op->step].run(op);
+
+		if (n == WAIT)
+			return;
+		if (n == NEXT)
+			op->step++;
+		else if (n == AGAIN)
+			op->step = LEASE;
+		else
+			op->step = RECORD;
+		if (op->step == RECORD && op->starting) {
+			loop_defer(op->w->loop, LOOP_TASKS, &op->next);
+			return;
+		}
+	}
+}
+
+/* Ends it from outside the table. */
+static void
+finish(struct op *op)
+{
+	op->step = RECORD;
+	loop_defer(op->w->loop, LOOP_TASKS, &op->next);
+}
+
+static void
+run_next(struct loop_job *job)
+{
+	struct op *op = CONTAINER_OF(job, struct op, next);
+
+	OBJ_CHECK(op, OP_MAGIC);
+	op->starting = false;
+	run(op);
+}
+
+static void
+on_deadline(struct ev_loop *ev, ev_timer *t, int events)
+{
+	struct op *op;
+
+	(void)ev, (void)events;
+	OBJ_CAST(op, t->data, OP_MAGIC);
+	op_cancel(op, LUNATE_EDEADLINE);
+}
+
+void
+op_init(struct op *op, struct worker *w)
+{
+	OBJ_INIT(op, OP_MAGIC);
+	list_init(&op->link);
+	op->w = w;
+	op->affected = -1;
+	op->max_bytes = w->rt->max_result_bytes;
+	loop_job_init(&op->next, run_next);
+	catalog_wait_init(&op->wait);
+	ev_init(&op->timer, on_deadline);
+	ev_init(&op->nap, on_nap_over);
+	op->timer.data = op->nap.data = op;
+}
+
+void
+op_start(struct op *op)
+{
+	OBJ_CHECK(op, OP_MAGIC);
+	list_push_back(&op->w->ops, &op->link);
+	op->w->nops++;
+	__atomic_add_fetch(&op->w->queued, 1, __ATOMIC_RELAXED);
+	op->starting = true;
+	op->step = ADMIT;
+	run(op);
+	op->starting = list_linked(&op->next.link);
+}
+
+/* The text of an end from outside. */
+static void
+say_why(struct op *op, enum err_code code)
+{
+	if (code == LUNATE_EDEADLINE)
+		err_set(&op->err, code,
+			"the deadline passed %s; raise the timeout, or look at "
+			"what the statement waits for",
+			op->in_pool ? "while waiting for a connection"
+				    : "while the statement ran");
+	else
+		err_set(&op->err, code, "the operation was cancelled");
+	if (op->in_pool || op->read || op->req.conn == NULL)
+		return;
+	if (op->tx == NULL || op->stmt->tx == STMT_TX_COMMIT)
+		err_wrap(&op->err, "the write may or may not have happened");
+}
+
+static void
+let_go(struct op *op)
+{
+	catalog_unwait(&op->wait);
+	ev_timer_stop(loop_ev(op->w->loop), &op->nap);
+	if (op->in_pool && pool_withdraw(op->w->pool, &op->job))
+		op->in_pool = false;
+	else if (op->req.conn != NULL)
+		pgconn_abandon(&op->req);
+}
+
+void
+op_cancel(struct op *op, enum err_code code)
+{
+	OBJ_CHECK(op, OP_MAGIC);
+	if (!list_linked(&op->link) || op->step >= RECORD)
+		return;
+	say_why(op, code);
+	let_go(op);
+	finish(op);
+}
+
+void
+op_end_now(struct op *op, const struct err *why)
+{
+	OBJ_CHECK(op, OP_MAGIC);
+	if (op->step < RECORD) {
+		op->err = *why;
+		let_go(op);
+		op->step = RECORD;
+	}
+	loop_undefer(&op->next);
+	op->starting = false;
+	run(op);
+}
+
+void
+op_fini(struct op *op)
+{
+	OBJ_CHECK(op, OP_MAGIC);
+	assert(!list_linked(&op->link));
+	loop_undefer(&op->next);
+	if (op->stmt != NULL)
+		stmt_unpin(&op->stmt);
+	if (op->rules != NULL)
+		rules_unpin(&op->rules);
+	if (op->rows != NULL)
+		rows_unpin(&op->rows);
+	OBJ_FINI(op);
+}

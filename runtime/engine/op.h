@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * op - the life of one operation, as a table of steps.
+ *
+ *   admit -> know -> allow -> scope -> tune -> recall -> route -> lease
+ *         -> send -> settle -> record -> answer
+ *
+ * Each step is one function that names the module it asks and says what
+ * follows: the next step, a wait (an answer will call the step after), the
+ * end, or a step to go back to (a retry goes back to lease).  Steps whose
+ * module does not exist yet pass on.
+ *
+ * What ends an operation early:
+ *   - its deadline, or op_cancel(): the request is abandoned (and cancelled
+ *     on the server when nothing else can be hit), err says which
+ *   - a refusal of any step
+ *
+ * Always true: done() is called exactly once, from the loop, never inside
+ *              op_start(); after it the operation may be freed.
+ *              An operation pins one generation of rules for its life.
+ *              Nothing is retried that may have happened.
+ * Memory: embedded in its caller's struct; sql, vals and context belong to
+ *         the caller and live until done().  rows is the caller's to unpin.
+ * Thread: that of its worker.
+ */
+#ifndef OP_H
+#define OP_H
+
+#include <ev.h>
+
+#include "catalog.h"
+#include "pool.h"
+#include "rules.h"
+#include "stmt.h"
+#include "worker.h"
+
+struct tx;
+
+enum op_flags {
+	OP_STREAM = 1,	  /* rows through chunk(); inside a tx or a lease */
+	OP_INTERNAL = 2,  /* our own transaction control */
+	OP_READ_ONLY = 4, /* refuse what is not proven to be a read */
+	OP_UNNAMED = 8,	  /* run once: do not keep it prepared */
+};
+
+struct op {
+	unsigned magic;
+#define OP_MAGIC 0x0b0b51de
+	struct list link; /* in worker->ops */
+	struct worker *w;
+
+	/* what is asked */
+	const char *sql;
+	size_t len;
+	const struct pgval *vals;
+	int nvals;
+	unsigned flags;
+	enum rules_class cls;
+	bool cls_given; /* else it follows from the statement */
+	enum gate_priority priority;
+	bool priority_given;
+	int64_t deadline_us;	    /* loop time; 0 = none of the caller's */
+	const char *context;	    /* encoded, or NULL */
+	const struct pgpart *audit; /* or NULL */
+	const char *prelude;	    /* BEGIN ..., or NULL */
+	size_t max_bytes;
+	struct tx *tx; /* or NULL: autocommit */
+
+	/* how it ended */
+	struct rows *rows;
+	int64_t affected; /* -1 = none told */
+	struct err err;	  /* code 0 = success */
+	int64_t took_us;
+	int attempts;
+
+	void (*done)(struct op *op);
+	void (*chunk)(struct op *op, struct rows *rows);
+
+	/* private */
+	int step;
+	struct stmt *stmt;
+	struct rules *rules;
+	struct pgreq req;
+	struct pool_job job;
+	struct loop_job next; /* runs the steps from the loop */
+	ev_timer timer;	      /* deadline */
+	ev_timer nap;	      /* before a retry */
+	int64_t began_us;
+	bool read;		  /* proven */
+	bool solo;		  /* after a failure: not in company again */
+	bool in_pool;		  /* job waits in the pool */
+	bool asked;		  /* the catalog, once */
+	bool starting;		  /* inside op_start() */
+	struct catalog_wait wait; /* for the catalog */
+};
+
+/* Zeroed memory; sets what has a default. */
+void op_init(struct op *op, struct worker *w);
+void op_start(struct op *op);
+
+/* Ends it as soon as possible with `code` (LUNATE_ECANCELLED or
+ * LUNATE_EDEADLINE); done() follows from the loop.  Harmless when it has
+ * ended. */
+void op_cancel(struct op *op, enum err_code code);
+
+/* As op_cancel, with done() called inside: the worker ends. */
+void op_end_now(struct op *op, const struct err *why);
+
+/* Releases what the operation holds, not its memory; after done(). */
+void op_fini(struct op *op);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#include "tx.h"
+
+#include <string.h>
+#include <strings.h>
+
+static const char *
+level(const char *name)
+{
+	static const char *const levels[] = {"read committed",
+					     "repeatable read", "serializable",
+					     "read uncommitted"};
+
+	for (size_t i = 0; i < sizeof(levels) / sizeof(*levels); i++)
+		if (strcasecmp(name, levels[i]) == 0)
+			return levels[i];
+	return NULL;
+}
+
+static int
+write_begin(struct tx *t, const struct tx_options *o, struct err *e)
+{
+	const char *iso = o->isolation != NULL ? level(o->isolation) : NULL;
+
+	if (o->isolation != NULL && iso == NULL)
+		return err_set(e, LUNATE_EINVAL,
+			       "unknown isolation level; use \"read "
+			       "committed\", \"repeatable read\" or "
+			       "\"serializable\"");
+	snprintf(t->begin, sizeof(t->begin), "BEGIN%s%s%s%s",
+		 iso != NULL ? " ISOLATION LEVEL " : "", iso != NULL ? iso : "",
+		 o->read_only ? " READ ONLY" : " READ WRITE",
+		 o->deferrable ? " DEFERRABLE" : "");
+	return 0;
+}
+
+int
+tx_init(struct tx *t, struct worker *w, const struct tx_options *o,
+	struct err *e)
+{
+	memset(t, 0, sizeof(*t));
+	OBJ_INIT(t, TX_MAGIC);
+	t->w = w;
+	t->mode = o->mode;
+	snprintf(t->site, sizeof(t->site), "%s",
+		 o->site != NULL ? o->site : "");
+	return o->session ? 0 : write_begin(t, o, e);
+}
+
+int
+tx_ready(const struct tx *t, struct err *e)
+{
+	OBJ_CHECK(t, TX_MAGIC);
+	if (t->state == TX_CLOSED)
+		return err_set(e, LUNATE_ETX,
+			       "the transaction is over; use the handle only "
+			       "inside its function");
+	if (t->op != NULL)
+		return err_set(e, LUNATE_EBUSY,
+			       "another statement of this transaction is still "
+			       "running; a transaction belongs to one task");
+	return 0;
+}
+
+void
+tx_op_began(struct tx *t, struct op *op)
+{
+	OBJ_CHECK(t, TX_MAGIC);
+	assert(t->op == NULL && t->member != NULL);
+	t->op = op;
+	if (t->state == TX_FRESH)
+		t->state = TX_OPEN;
+}
+
+static bool
+conn_lost(const struct err *e)
+{
+	return e->code == LUNATE_ELOST || e->code == LUNATE_EINDOUBT ||
+	       e->code == LUNATE_EDEADLINE || e->code == LUNATE_ECANCELLED;
+}
+
+void
+tx_op_ended(struct tx *t, struct op *op)
+{
+	OBJ_CHECK(t, TX_MAGIC);
+	if (t->op == op)
+		t->op = NULL;
+	if (op->err.code == 0 || t->state == TX_CLOSED)
+		return;
+	if (t->state != TX_FAILED)
+		t->err = op->err;
+	t->state = TX_FAILED;
+	if (conn_lost(&op->err) && strcmp(op->err.sqlstate, "57014") != 0)
+		t->lost = true;
+}
+
+void
+tx_recovered(struct tx *t)
+{
+	OBJ_CHECK(t, TX_MAGIC);
+	if (t->state == TX_FAILED && !t->lost) {
+		t->state = TX_OPEN;
+		err_clear(&t->err);
+	}
+}
+
+void
+tx_end(struct tx *t)
+{
+	OBJ_CHECK(t, TX_MAGIC);
+	if (t->op != NULL)
+		op_cancel(t->op, LUNATE_ECANCELLED);
+	t->state = TX_CLOSED;
+	if (t->member != NULL)
+		pool_release(t->w->pool, &t->member, t->dirty);
+}

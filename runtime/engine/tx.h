@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * tx - a connection that several operations use one after the other: a
+ * transaction, or a bare session.
+ *
+ *             first operation            COMMIT, ROLLBACK
+ *   FRESH ------------------> OPEN -----------------------> CLOSED
+ *     |                        |  statement failed            ^
+ *     |                        v                              |
+ *     |                      FAILED -- ROLLBACK TO --> OPEN   |
+ *     +------------------------+--------- tx_end() -----------+
+ *
+ * Nothing is asked of the server before the first statement: BEGIN travels
+ * with it in one group.  A transaction in which nothing ran costs nothing.
+ *
+ * Always true: at most one operation runs in it at a time; a CLOSED handle
+ *              sends nothing; a FAILED one only ROLLBACK (TO).
+ * Memory: embedded in its owner, who calls tx_end() before freeing it.
+ * Thread: that of its worker.
+ */
+#ifndef TX_H
+#define TX_H
+
+#include <stdio.h>
+
+#include "op.h"
+
+enum tx_state { TX_FRESH, TX_OPEN, TX_FAILED, TX_CLOSED };
+
+struct tx {
+	unsigned magic;
+#define TX_MAGIC 0x7a115ac7
+	struct worker *w;
+	enum tx_state state;
+	struct pool_member *member; /* NULL before the first operation */
+	enum pool_mode mode;
+	char begin[128]; /* "BEGIN ...", or "" for a bare session */
+	char site[96];	 /* who opened it: file:line */
+	struct op *op;	 /* running in it, or NULL */
+	int depth;	 /* open savepoints */
+	bool dirty;	 /* its session has to be reset */
+	bool lost;	 /* its connection died */
+	struct err err;	 /* FAILED: what failed first */
+};
+
+/* How a transaction begins; all zero is the server's default. */
+struct tx_options {
+	const char *isolation; /* "serializable", ... or NULL */
+	bool read_only, deferrable;
+	bool session; /* no BEGIN: a connection to oneself */
+	enum pool_mode mode;
+	const char *site;
+};
+
+/* LUNATE_EINVAL: an isolation level that does not exist. */
+MUST_USE
+int tx_init(struct tx *t, struct worker *w, const struct tx_options *o,
+	    struct err *e);
+
+/* May an operation start in it?  If not, says why. */
+MUST_USE
+int tx_ready(const struct tx *t, struct err *e);
+
+/* Told by op: its request ended. */
+void tx_op_began(struct tx *t, struct op *op);
+void tx_op_ended(struct tx *t, struct op *op);
+
+/* Gives the connection back.  What was not committed is rolled back, without
+ * waiting.  Harmless when it is closed. */
+void tx_end(struct tx *t);
+
+/* Savepoint level changed by a ROLLBACK TO that succeeded. */
+void tx_recovered(struct tx *t);
+
+#endif

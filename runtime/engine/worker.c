@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#include "worker.h"
+
+#include "op.h"
+#include "runtime.h"
+
+void
+worker_init(struct worker *w, struct runtime *rt, int index, struct loop *loop)
+{
+	OBJ_INIT(w, WORKER_MAGIC);
+	w->rt = rt;
+	w->index = index;
+	list_init(&w->ops);
+	w->loop = loop;
+	w->seed = (uint64_t)loop_now_us(w->loop) * 2654435761u + 1 +
+		  (uint64_t)index;
+	w->pool = pool_new(w->loop, rt->crew, &rt->pool_rules, &rt->target,
+			   &rt->budget);
+	w->catalog = catalog_new(w->loop, w->pool);
+}
+
+uint64_t
+worker_random(struct worker *w, uint64_t bound)
+{
+	w->seed ^= w->seed << 13;
+	w->seed ^= w->seed >> 7;
+	w->seed ^= w->seed << 17;
+	return bound != 0 ? w->seed % bound : 0;
+}
+
+void
+worker_fini(struct worker *w)
+{
+	struct err why;
+
+	OBJ_CHECK(w, WORKER_MAGIC);
+	err_set(&why, LUNATE_ECLOSED, "the runtime was closed");
+	while (!list_empty(&w->ops))
+		op_end_now(LIST_ENTRY(w->ops.next, struct op, link), &why);
+	pool_close(w->pool, &why);
+	pool_free(&w->pool);
+	catalog_free(&w->catalog);
+	OBJ_FINI(w);
+}

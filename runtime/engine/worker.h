@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * worker - one thread's share of a runtime: its loop, its connections, what
+ * it has learned.
+ *
+ * A worker either has a thread of its own or is driven inline by the thread
+ * that opened the runtime.  Nothing in it is touched by another thread, with
+ * two exceptions: its loop's letterbox, and `queued`, by which other threads
+ * choose the worker with the shortest queue.
+ *
+ * Memory: owned by its runtime.
+ */
+#ifndef WORKER_H
+#define WORKER_H
+
+#include "catalog.h"
+#include "list.h"
+#include "loop.h"
+#include "pace.h"
+#include "pool.h"
+
+struct runtime;
+
+struct worker {
+	unsigned magic;
+#define WORKER_MAGIC 0x3042be25
+	struct runtime *rt;
+	int index;
+	struct loop *loop;
+	struct pool *pool;
+	struct catalog *catalog;
+	struct pace pace;
+	struct list ops; /* operations under way */
+	int nops;
+	int queued;    /* atomic: operations here or on their way here */
+	uint64_t seed; /* of jitter */
+};
+
+/* `loop` is borrowed from whoever drives it inline. */
+void worker_init(struct worker *w, struct runtime *rt, int index,
+		 struct loop *loop);
+
+/* 0 .. bound-1; spreading, not secrecy. */
+uint64_t worker_random(struct worker *w, uint64_t bound);
+
+/* Ends what is under way; done() of every operation has been called when it
+ * returns. */
+void worker_fini(struct worker *w);
+
+#endif

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: MIT */
+#include "pgconn.h"
+
+#include "pgconn_int.h"
+
+#include <string.h>
+
+#include "mem.h"
+#include "redact.h"
+#include "str.h"
+
+void
+pgconn_enter(struct pgconn *c, enum pgconn_state state)
+{
+	assert(c->state != PGCONN_DEAD);
+	c->state = state;
+}
+
+static void
+stop_watchers(struct pgconn *c)
+{
+	struct ev_loop *ev = loop_ev(c->loop);
+
+	ev_io_stop(ev, &c->reader);
+	ev_io_stop(ev, &c->writer);
+	ev_timer_stop(ev, &c->timer);
+	loop_undefer(&c->dying);
+}
+
+/* The reason, one line, without passwords or values. */
+static void
+set_reason(struct pgconn *c, enum err_code code, const char *text)
+{
+	struct str clean;
+
+	if (c->err.code != 0)
+		return; /* the first reason is the true one */
+	str_init(&clean);
+	redact_secrets(&clean, text);
+	for (char *p = clean.at; *p != 0; p++)
+		if (*p == '\n')
+			*p = p[1] != 0 ? ' ' : 0;
+	err_set(&c->err, code, "%s", clean.at);
+	str_fini(&clean);
+}
+
+/* Everything in flight is answered, then the owner is told; it may free the
+ * connection there, so nothing follows. */
+void
+pgconn_die(struct pgconn *c, enum err_code code, const char *text)
+{
+	if (c->state == PGCONN_DEAD)
+		return;
+	set_reason(c, code, text);
+	stop_watchers(c);
+	pgcancel_detach(c);
+	pgread_drop_held(c);
+	pgconn_enter(c, PGCONN_DEAD);
+	pggroup_lose_all(c);
+	c->owner.on_state(c, c->owner.arg);
+}
+
+static void
+die_now(struct loop_job *job)
+{
+	struct pgconn *c = CONTAINER_OF(job, struct pgconn, dying);
+
+	pgconn_die(c, c->err.code, "");
+}
+
+void
+pgconn_die_soon(struct pgconn *c, enum err_code code, const char *text)
+{
+	set_reason(c, code, text);
+	loop_defer(c->loop, LOOP_TASKS, &c->dying);
+}
+
+/* Arms what the state wants: always read, write while libpq has a rest. */
+void
+pgconn_watch(struct pgconn *c)
+{
+	struct ev_loop *ev = loop_ev(c->loop);
+	int rest = PQflush(c->pg);
+
+	if (rest < 0) {
+		pgconn_die_soon(c, LUNATE_ELOST, PQerrorMessage(c->pg));
+		return;
+	}
+	if (rest == 1)
+		ev_io_start(ev, &c->writer);
+	else
+		ev_io_stop(ev, &c->writer);
+	if (c->paused)
+		ev_io_stop(ev, &c->reader);
+	else
+		ev_io_start(ev, &c->reader);
+}
+
+/* After answers have come in. */
+static void
+settle(struct pgconn *c)
+{
+	pgconn_watch(c);
+	if (c->state == PGCONN_FENCED) {
+		pgcancel_check(c);
+		return;
+	}
+	if (c->nreqs == 0 && c->ngroups > 0) {
+		pgcancel_start(c, NULL);
+		return;
+	}
+	if (c->ngroups == 0 && c->owner.on_idle != NULL)
+		c->owner.on_idle(c, c->owner.arg);
+}
+
+static void
+drain_and_settle(struct pgconn *c)
+{
+	int before = c->ngroups;
+
+	if (!pgread_drain(c))
+		return;
+	if (c->ngroups != before || c->state == PGCONN_FENCED)
+		settle(c);
+	else
+		pgconn_watch(c);
+}
+
+static void
+on_readable(struct ev_loop *ev, ev_io *w, int events)
+{
+	struct pgconn *c;
+
+	(void)ev, (void)events;
+	OBJ_CAST(c, w->data, PGCONN_MAGIC);
+	loop_refresh(c->loop);
+	drain_and_settle(c);
+}
+
+static void
+on_writable(struct ev_loop *ev, ev_io *w, int events)
+{
+	struct pgconn *c;
+
+	(void)ev, (void)events;
+	OBJ_CAST(c, w->data, PGCONN_MAGIC);
+	pgconn_watch(c);
+}
+
+/* ---- connecting ---------------------------------------------------------- */
+
+static void poll_connect(struct pgconn *c);
+
+static void
+on_connect_io(struct ev_loop *ev, ev_io *w, int events)
+{
+	struct pgconn *c;
+
+	(void)ev, (void)events;
+	OBJ_CAST(c, w->data, PGCONN_MAGIC);
+	poll_connect(c);
+}
+
+/* 28xxx and a wrong database are the login's fault, 53300 and 57P03 pass. */
+static enum err_code
+connect_code(struct pgconn *c)
+{
+	const char *text = PQerrorMessage(c->pg);
+
+	return PQconnectionUsedPassword(c->pg) ||
+			       PQconnectionNeedsPassword(c->pg) ||
+			       strstr(text, "authentication failed") != NULL
+		       ? LUNATE_EAUTH
+		       : LUNATE_ECONNECT;
+}
+
+static void
+connected(struct pgconn *c)
+{
+	struct ev_loop *ev = loop_ev(c->loop);
+
+	if (PQsetnonblocking(c->pg, 1) != 0 ||
+	    PQenterPipelineMode(c->pg) != 1) {
+		pgconn_die(c, LUNATE_ECONNECT, PQerrorMessage(c->pg));
+		return;
+	}
+	ev_timer_stop(ev, &c->timer);
+	ev_io_init(&c->reader, on_readable, PQsocket(c->pg), EV_READ);
+	ev_io_init(&c->writer, on_writable, PQsocket(c->pg), EV_WRITE);
+	ev_io_start(ev, &c->reader);
+	pgconn_enter(c, PGCONN_READY);
+	c->owner.on_state(c, c->owner.arg);
+}
+
+/* The socket may be another one at every step, under the same number too, so
+ * the watcher is stopped before libpq is asked and made anew after. */
+static void
+poll_connect(struct pgconn *c)
+{
+	struct ev_loop *ev = loop_ev(c->loop);
+	PostgresPollingStatusType s;
+
+	ev_io_stop(ev, &c->reader);
+	s = PQconnectPoll(c->pg);
+	if (s == PGRES_POLLING_FAILED) {
+		pgconn_die(c, connect_code(c), PQerrorMessage(c->pg));
+		return;
+	}
+	if (s == PGRES_POLLING_OK) {
+		connected(c);
+		return;
+	}
+	ev_io_init(&c->reader, on_connect_io, PQsocket(c->pg),
+		   s == PGRES_POLLING_READING ? EV_READ : EV_WRITE);
+	ev_io_start(ev, &c->reader);
+}
+
+static void
+on_timer(struct ev_loop *ev, ev_timer *w, int events)
+{
+	struct pgconn *c;
+
+	(void)ev, (void)events;
+	OBJ_CAST(c, w->data, PGCONN_MAGIC);
+	if (c->state == PGCONN_CONNECTING)
+		pgconn_die(c, LUNATE_ECONNECT,
+			   "the server did not complete the login in time "
+			   "(connect_timeout); is it overloaded or stopped?");
+	else
+		pgconn_die(c, LUNATE_ELOST,
+			   "the server did not react to a cancel");
+}
+
+/* Starting is a job of its own so that a failure at once is told like any
+ * other, from the loop. */
+static void
+start_connect(struct pgconn *c)
+{
+	struct ev_loop *ev = loop_ev(c->loop);
+
+	if (c->pg == NULL || PQstatus(c->pg) == CONNECTION_BAD) {
+		pgconn_die_soon(c, LUNATE_ECONNECT,
+				c->pg != NULL ? PQerrorMessage(c->pg)
+					      : "out of memory");
+		return;
+	}
+	ev_io_init(&c->reader, on_connect_io, PQsocket(c->pg), EV_WRITE);
+	ev_io_start(ev, &c->reader);
+	ev_timer_set(&c->timer, (double)c->connect_us / 1e6, 0.);
+	ev_timer_start(ev, &c->timer);
+}
+
+static void
+no_notice(void *arg, const PGresult *res)
+{
+	(void)arg, (void)res; /* a guest prints nothing */
+}
+
+struct pgconn *
+pgconn_new(struct loop *loop, struct crew *crew, const struct pgconn_conf *conf,
+	   struct pgconn_owner owner)
+{
+	struct pgconn *c = mem_new(sizeof(*c));
+
+	OBJ_INIT(c, PGCONN_MAGIC);
+	c->state = PGCONN_CONNECTING;
+	c->loop = loop;
+	c->crew = crew;
+	c->owner = owner;
+	c->connect_us = conf->connect_us;
+	c->prep_max = conf->text_only ? 0 : conf->prepared_max;
+	list_init(&c->groups);
+	list_init(&c->lru);
+	list_init(&c->retired);
+	loop_job_init(&c->dying, die_now);
+	ev_init(&c->reader, on_connect_io);
+	ev_init(&c->writer, on_writable);
+	ev_init(&c->timer, on_timer);
+	c->reader.data = c->writer.data = c->timer.data = c;
+	c->pg = PQconnectStartParams(conf->keys, conf->values, 0);
+	if (c->pg != NULL)
+		PQsetNoticeReceiver(c->pg, no_notice, NULL);
+	start_connect(c);
+	return c;
+}
+
+/* ---- questions ------------------------------------------------------------ */
+
+enum pgconn_state
+pgconn_state(const struct pgconn *c)
+{
+	OBJ_CHECK(c, PGCONN_MAGIC);
+	return c->state;
+}
+
+const struct err *
+pgconn_err(const struct pgconn *c)
+{
+	OBJ_CHECK(c, PGCONN_MAGIC);
+	return &c->err;
+}
+
+int
+pgconn_inflight(const struct pgconn *c)
+{
+	OBJ_CHECK(c, PGCONN_MAGIC);
+	return c->ngroups;
+}
+
+int
+pgconn_requests(const struct pgconn *c)
+{
+	OBJ_CHECK(c, PGCONN_MAGIC);
+	return c->nreqs;
+}
+
+bool
+pgconn_in_tx(const struct pgconn *c)
+{
+	PGTransactionStatusType s;
+
+	OBJ_CHECK(c, PGCONN_MAGIC);
+	s = PQtransactionStatus(c->pg);
+	return s == PQTRANS_INTRANS || s == PQTRANS_INERROR;
+}
+
+int
+pgconn_backend_pid(const struct pgconn *c)
+{
+	OBJ_CHECK(c, PGCONN_MAGIC);
+	return PQbackendPID(c->pg);
+}
+
+const char *
+pgconn_parameter(const struct pgconn *c, const char *name)
+{
+	OBJ_CHECK(c, PGCONN_MAGIC);
+	return PQparameterStatus(c->pg, name);
+}
+
+/* ---- use and death --------------------------------------------------------- */
+
+void
+pgconn_pause(struct pgconn *c)
+{
+	OBJ_CHECK(c, PGCONN_MAGIC);
+	c->paused = true;
+	ev_io_stop(loop_ev(c->loop), &c->reader);
+}
+
+/* What libpq has read already will not wake the socket: look at once. */
+void
+pgconn_resume(struct pgconn *c)
+{
+	OBJ_CHECK(c, PGCONN_MAGIC);
+	if (!c->paused)
+		return;
+	c->paused = false;
+	if (c->state == PGCONN_DEAD)
+		return;
+	ev_io_start(loop_ev(c->loop), &c->reader);
+	ev_feed_event(loop_ev(c->loop), &c->reader, EV_READ);
+}
+
+void
+pgconn_forget(struct pgconn *c)
+{
+	OBJ_CHECK(c, PGCONN_MAGIC);
+	LIST_EACH_SAFE (link, &c->lru)
+		pgprep_retire_link(c, link);
+}
+
+void
+pgconn_free(struct pgconn **pc)
+{
+	struct pgconn *c;
+
+	OBJ_TAKE(c, pc, PGCONN_MAGIC);
+	stop_watchers(c);
+	pgcancel_detach(c);
+	pgread_drop_held(c);
+	if (c->state != PGCONN_DEAD) {
+		set_reason(c, LUNATE_ECLOSED, "the connection was closed");
+		pgconn_enter(c, PGCONN_DEAD);
+		pggroup_lose_all(c);
+	}
+	pgprep_free_all(c);
+	PQfinish(c->pg);
+	mem_free(c->items);
+	OBJ_FINI(c);
+	mem_free(c);
+}
+
+void
+pgconn_verify(const struct pgconn *c)
+{
+	size_t syncs = 0, wanted = 0;
+
+	OBJ_CHECK(c, PGCONN_MAGIC);
+	for (unsigned i = 0; i < c->items_len; i++)
+		syncs += c->items[(c->items_head + i) & (c->items_cap - 1)]
+				 .kind == PGITEM_SYNC;
+	LIST_EACH (link, &c->groups)
+		wanted += list_count(
+			&LIST_ENTRY(link, struct pggroup, link)->reqs);
+	assert(syncs == (size_t)c->ngroups);
+	assert(list_count(&c->groups) == (size_t)c->ngroups);
+	assert(wanted == (size_t)c->nreqs);
+	assert(c->state != PGCONN_DEAD || c->items_len == 0);
+	assert(c->cancel == NULL || c->state == PGCONN_FENCED);
+	assert(list_count(&c->lru) == (size_t)c->nprep);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#include "rules.h"
+
+#include "mem.h"
+
+struct rules *
+rules_new(void)
+{
+	struct rules *r = mem_new(sizeof(*r));
+
+	OBJ_INIT(r, RULES_MAGIC);
+	r->refs = 1;
+	r->classes[RULES_READ] = (struct class_rules){15000, 2};
+	r->classes[RULES_WRITE] = (struct class_rules){30000, 1};
+	r->classes[RULES_CRITICAL] = (struct class_rules){60000, 3};
+	r->retry = (struct retry_rules){20, 2000};
+	return r;
+}
+
+void
+rules_source_init(struct rules_source *s, struct rules *first)
+{
+	pthread_mutex_init(&s->lock, NULL);
+	s->current = NULL;
+	s->last_id = 0;
+	rules_publish(s, first);
+}
+
+void
+rules_publish(struct rules_source *s, struct rules *r)
+{
+	struct rules *old;
+
+	OBJ_CHECK(r, RULES_MAGIC);
+	pthread_mutex_lock(&s->lock);
+	old = s->current;
+	r->id = ++s->last_id;
+	s->current = r;
+	pthread_mutex_unlock(&s->lock);
+	if (old != NULL)
+		rules_unpin(&old);
+}
+
+struct rules *
+rules_pin(struct rules_source *s)
+{
+	struct rules *r;
+
+	pthread_mutex_lock(&s->lock);
+	r = s->current;
+	__atomic_add_fetch(&r->refs, 1, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+void
+rules_unpin(struct rules **pr)
+{
+	struct rules *r;
+
+	OBJ_TAKE(r, pr, RULES_MAGIC);
+	if (__atomic_sub_fetch(&r->refs, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	OBJ_FINI(r);
+	mem_free(r);
+}
+
+void
+rules_source_fini(struct rules_source *s)
+{
+	rules_unpin(&s->current);
+	pthread_mutex_destroy(&s->lock);
+}

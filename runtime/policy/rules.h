@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * rules - one immutable generation of everything an operator may change.
+ *
+ *   built (load) --publish--> current --next publish--> old --last unpin--> (freed)
+ *
+ * An operation pins the current generation when it is admitted and keeps it
+ * to its end, so two rules it meets always belong together.  What a module
+ * below declares as a plain struct of rules is filled here.
+ *
+ * Always true: a published generation never changes; ids grow by one; there
+ *              is always a current generation (the compiled-in defaults are
+ *              generation 1).
+ * Memory: counted; the source (rules_source) holds one count for "current".
+ * Thread: pin, unpin and publish from any thread; publish is rare and takes a
+ *         lock, pin is a lock-protected count of a few nanoseconds.
+ */
+#ifndef RULES_H
+#define RULES_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+#include "obj.h"
+
+enum rules_class { RULES_READ, RULES_WRITE, RULES_CRITICAL, RULES_CLASSES };
+
+/* What holds for a class of operations. */
+struct class_rules {
+	int64_t timeout_ms; /* of the statement, on the server */
+	int retries;	    /* further attempts after one that surely left
+			       nothing behind */
+};
+
+struct retry_rules {
+	int64_t base_ms; /* first wait before a conflict is tried again */
+	int64_t cap_ms;	 /* longest such wait */
+};
+
+struct rules {
+	unsigned magic;
+#define RULES_MAGIC 0x94a11e5e
+	int refs; /* atomic */
+	uint64_t id;
+	struct class_rules classes[RULES_CLASSES];
+	struct retry_rules retry;
+};
+
+struct rules_source {
+	pthread_mutex_t lock; /* guards current */
+	struct rules *current;
+	uint64_t last_id;
+};
+
+/* The compiled-in defaults, not yet published; change it, then publish. */
+struct rules *rules_new(void);
+
+void rules_source_init(struct rules_source *s, struct rules *first);
+
+/* From here on `r` is what rules_pin() gives; the old one lives until its
+ * last operation ends. */
+void rules_publish(struct rules_source *s, struct rules *r);
+
+struct rules *rules_pin(struct rules_source *s);
+void rules_unpin(struct rules **pr);
+void rules_source_fini(struct rules_source *s);
+
+#endif

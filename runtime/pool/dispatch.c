@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Who gets which connection: decided once per loop turn, at its end, when
+ * all that was asked for and all that became free during the turn is known.
+ */
+#include "pool_int.h"
+
+static struct pool_job *
+job_of(struct gate_waiter *w)
+{
+	return w != NULL ? CONTAINER_OF(w, struct pool_job, wait) : NULL;
+}
+
+/* Of the most recently used idle members the first in the wanted mode, else
+ * the most recent one. */
+static struct pool_member *
+pick_idle(struct pool *p, enum pool_mode mode)
+{
+	struct pool_member *first = NULL;
+	int looked = 0;
+
+	LIST_EACH (link, &p->members[MEMBER_IDLE]) {
+		struct pool_member *m = LIST_ENTRY(link, struct pool_member,
+						   link);
+
+		if (first == NULL)
+			first = m;
+		if (m->mode == mode)
+			return m;
+		if (++looked == 8)
+			break;
+	}
+	return first;
+}
+
+/* Moves up to group_size waiting reads into `group`. */
+static int
+fill_group(struct pool *p, struct list *group, int64_t now)
+{
+	struct pool_job *job;
+	int n = 0;
+
+	list_init(group);
+	while (n < p->rules.group_size &&
+	       (job = job_of(gate_pop(&p->share, now))) != NULL) {
+		list_push_back(group, &job->req->link);
+		n++;
+	}
+	return n;
+}
+
+static void
+send_group(struct pool *p, struct pool_member *m, int64_t now)
+{
+	struct list group;
+	int n = fill_group(p, &group, now);
+
+	if (m->state == MEMBER_IDLE)
+		member_enter(m, MEMBER_BUSY);
+	if (m->mode == POOL_MODES || m->mode != POOL_READ)
+		member_set_mode(m, POOL_READ);
+	m->uses += (uint64_t)n;
+	p->stats.groups++;
+	p->stats.statements += (uint64_t)n;
+	p->granted_us = now;
+	pgconn_send(m->conn, &group);
+}
+
+static void
+send_solo(struct pool *p, struct pool_member *m, struct pool_job *job)
+{
+	member_enter(m, MEMBER_BUSY);
+	member_set_mode(m, job->mode);
+	m->uses++;
+	p->stats.groups++;
+	p->stats.statements++;
+	pool_member_send(m, job->req);
+}
+
+static void
+grant(struct pool *p, struct pool_member *m, struct pool_job *job, int64_t now)
+{
+	size_t i = 0;
+
+	p->granted_us = now;
+	if (job->want == POOL_SOLO) {
+		send_solo(p, m, job);
+		return;
+	}
+	for (;
+	     job->site != NULL && job->site[i] != 0 && i < sizeof(m->site) - 1;
+	     i++)
+		m->site[i] = job->site[i];
+	m->site[i] = 0;
+	member_enter(m, MEMBER_LEASED);
+	member_set_mode(m, job->mode);
+	job->granted(job, m);
+}
+
+/* The lane a waiter counts for, by its age: as gate sees it. */
+static int64_t
+lane(const struct pool *p, const struct gate_waiter *w, int64_t now)
+{
+	int64_t up = p->rules.age_ms > 0
+			     ? (now - w->enqueued_us) / (p->rules.age_ms * 1000)
+			     : 0;
+
+	return up >= w->priority ? 0 : w->priority - up;
+}
+
+/* Which queue is served next: the better priority, then the older. */
+static bool
+share_first(struct pool *p, int64_t now)
+{
+	struct gate_waiter *a = gate_peek(&p->share, now);
+	struct gate_waiter *b = gate_peek(&p->whole, now);
+
+	if (a == NULL || b == NULL)
+		return a != NULL;
+	if (lane(p, a, now) != lane(p, b, now))
+		return lane(p, a, now) < lane(p, b, now);
+	return a->enqueued_us <= b->enqueued_us;
+}
+
+static bool
+serve_one(struct pool *p, int64_t now)
+{
+	bool share = share_first(p, now);
+	struct gate_waiter *w = gate_peek(share ? &p->share : &p->whole, now);
+	struct pool_member *m;
+
+	if (w == NULL)
+		return false;
+	m = pick_idle(p, share ? POOL_READ : job_of(w)->mode);
+	if (m == NULL)
+		return false;
+	if (share)
+		send_group(p, m, now);
+	else
+		grant(p, m, job_of(gate_pop(&p->whole, now)), now);
+	return true;
+}
+
+void
+dispatch_run(struct pool *p)
+{
+	int64_t now = loop_now_us(p->loop);
+
+	while (serve_one(p, now))
+		;
+	if (pool_waiting(p) > 0)
+		keeper_grow(p);
+}

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One connection of the pool: its login, the mode of its session, its end.
+ */
+#include "pool_int.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "mem.h"
+#include "pgparams.h"
+
+/* The only place where a member's state changes: it moves between lists. */
+void
+member_enter(struct pool_member *m, enum member_state state)
+{
+	struct pool *p = m->pool;
+
+	if (list_linked(&m->link))
+		p->count[m->state]--;
+	m->state = state;
+	m->since_us = loop_now_us(p->loop);
+	m->told = false;
+	p->count[state]++;
+	list_move_front(&p->members[state], &m->link);
+}
+
+static void
+forget_member(struct pool_member *m)
+{
+	struct pool *p = m->pool;
+
+	p->count[m->state]--;
+	list_remove(&m->link);
+	__atomic_sub_fetch(&p->budget->open, 1, __ATOMIC_RELAXED);
+	p->stats.closed++;
+}
+
+/* Nothing of it is kept; a lease's holder must have let go before. */
+void
+member_close(struct pool_member *m)
+{
+	struct pool *p = m->pool;
+
+	OBJ_CHECK(m, POOL_MEMBER_MAGIC);
+	forget_member(m);
+	resolve_cancel(p->resolve, &m->query);
+	if (m->conn != NULL)
+		pgconn_free(&m->conn);
+	OBJ_FINI(m);
+	mem_free(m);
+	pool_wake(p);
+}
+
+static int64_t
+spread(struct pool *p, int64_t us)
+{
+	return us - (int64_t)(pool_random(p) % (uint64_t)(us / 10 + 1));
+}
+
+/* Backoff with full jitter: 10 ms, doubling, at most 5 s. */
+static void
+login_failed(struct pool *p, const struct err *e)
+{
+	int64_t ceiling = 10000ll << (p->failures < 9 ? p->failures : 9);
+
+	p->failures++;
+	p->stats.login_failures++;
+	p->login_err = *e;
+	p->next_endpoint++;
+	p->next_login_us = loop_now_us(p->loop) + 1000 +
+			   (int64_t)(pool_random(p) % (uint64_t)ceiling);
+	pool_tell(p, POOL_NOTE_LOGIN_FAILED, "%s", e->text);
+	keeper_hurry(p);
+}
+
+static void
+login_done(struct pool_member *m)
+{
+	struct pool *p = m->pool;
+	int64_t now = loop_now_us(p->loop);
+	double took = (double)(now - m->born_us);
+
+	p->login_us = p->ever_connected ? p->login_us * 0.75 + took * 0.25
+					: took;
+	p->ever_connected = true;
+	p->failures = 0;
+	p->next_login_us = 0;
+	m->checked_us = now;
+	m->expires_us = p->rules.lifetime_us > 0
+				? now + spread(p, p->rules.lifetime_us)
+				: INT64_MAX;
+	pool_tell(p, POOL_NOTE_CONNECTED, "server process %d",
+		  pgconn_backend_pid(m->conn));
+	member_enter(m, MEMBER_IDLE);
+	pool_wake(p);
+}
+
+static bool
+worn_out(const struct pool_member *m)
+{
+	const struct pool *p = m->pool;
+
+	return m->condemned || p->closed ||
+	       (p->rules.max_uses > 0 &&
+		m->uses >= (uint64_t)p->rules.max_uses) ||
+	       loop_now_us(p->loop) >= m->expires_us;
+}
+
+/* Nothing is in flight any more and nobody holds it. */
+void
+member_settle(struct pool_member *m)
+{
+	struct pool *p = m->pool;
+	double held = (double)(loop_now_us(p->loop) - m->since_us);
+
+	if (m->state == MEMBER_BUSY || m->state == MEMBER_LEASED)
+		p->hold_us += (held - p->hold_us) / 8;
+	m->checked_us = loop_now_us(p->loop);
+	m->pinging = false;
+	if (pgconn_in_tx(m->conn) || worn_out(m)) {
+		member_close(m);
+		return;
+	}
+	member_enter(m, MEMBER_IDLE);
+	pool_wake(p);
+}
+
+static void
+on_dead(struct pool_member *m)
+{
+	struct pool *p = m->pool;
+	struct err e = *pgconn_err(m->conn);
+
+	if (m->state == MEMBER_LOGIN) {
+		login_failed(p, &e);
+		member_close(m);
+		return;
+	}
+	p->stats.lost++;
+	pool_tell(p, POOL_NOTE_LOST, "%s", e.text);
+	if (m->state == MEMBER_LEASED)
+		return; /* the holder finds out and gives it back */
+	member_close(m);
+}
+
+static void
+on_state(struct pgconn *conn, void *arg)
+{
+	struct pool_member *m;
+
+	OBJ_CAST(m, arg, POOL_MEMBER_MAGIC);
+	switch (pgconn_state(conn)) {
+	case PGCONN_DEAD:
+		on_dead(m);
+		return;
+	case PGCONN_READY:
+		if (m->state == MEMBER_LOGIN)
+			login_done(m);
+		else if (m->state == MEMBER_FENCED)
+			member_settle(m);
+		return;
+	case PGCONN_CONNECTING:
+	case PGCONN_FENCED:
+		return;
+	}
+}
+
+static void
+on_idle(struct pgconn *conn, void *arg)
+{
+	struct pool_member *m;
+
+	(void)conn;
+	OBJ_CAST(m, arg, POOL_MEMBER_MAGIC);
+	if (m->state == MEMBER_BUSY)
+		member_settle(m);
+	else if (m->state == MEMBER_LEASED)
+		m->checked_us = loop_now_us(m->pool->loop);
+}
+
+/* Made when the member cannot even begin: told from the loop like all else. */
+static void
+fail_login(struct pool_member *m, const struct err *e)
+{
+	struct pool *p = m->pool;
+
+	login_failed(p, e);
+	member_close(m);
+}
+
+static void
+start_login(struct pool_member *m, const char *hostaddr)
+{
+	struct pool *p = m->pool;
+	struct pgparams_session session = {
+		.application_name = p->target.application_name,
+		.schema = p->target.schema,
+		.statement_timeout_ms = p->rules.timeout_ms[POOL_READ],
+		.read_only = true};
+	struct pgparams *params = pgparams_new(p->target.url, m->endpoint,
+					       hostaddr, &session);
+	struct pgconn_conf conf = {.keys = params->keys,
+				   .values = params->values,
+				   .connect_us = p->rules.connect_us,
+				   .prepared_max = p->rules.prepared_max};
+	struct pgconn_owner owner = {on_state, on_idle, m};
+
+	m->conn = pgconn_new(p->loop, p->crew, &conf, owner);
+	pgparams_free(&params);
+}
+
+/* After a failure the next address of the same name is tried. */
+static void
+on_resolved(struct resolve_query *q, const struct resolve_answer *a,
+	    const struct err *e)
+{
+	struct pool_member *m = CONTAINER_OF(q, struct pool_member, query);
+
+	OBJ_CHECK(m, POOL_MEMBER_MAGIC);
+	if (a == NULL) {
+		fail_login(m, e);
+		return;
+	}
+	start_login(m, a->at[m->pool->failures % a->n].text);
+}
+
+void
+member_open(struct pool *p)
+{
+	struct pool_member *m = mem_new(sizeof(*m));
+	const struct pgurl_endpoint *to;
+
+	OBJ_INIT(m, POOL_MEMBER_MAGIC);
+	m->pool = p;
+	list_init(&m->link);
+	m->endpoint = p->next_endpoint % pgurl_endpoints(p->target.url);
+	resolve_query_init(&m->query, on_resolved);
+	m->mode = POOL_READ;
+	m->born_us = loop_now_us(p->loop);
+	m->expires_us = INT64_MAX;
+	member_enter(m, MEMBER_LOGIN);
+	p->stats.opened++;
+	to = pgurl_endpoint(p->target.url, m->endpoint);
+	if (to->is_unix || to->hostaddr != NULL || to->host[0] == 0)
+		start_login(m, NULL);
+	else
+		resolve_ask(p->resolve, to->host, &m->query);
+}
+
+/* ---- requests of our own -------------------------------------------------- */
+
+/* A request that belongs to nobody but the member. */
+struct chore {
+	struct pgreq req;
+	struct pgval vals[2];
+	char text[24];
+};
+
+static void
+chore_done(struct pgreq *r)
+{
+	struct chore *k = CONTAINER_OF(r, struct chore, req);
+
+	if (r->rows != NULL)
+		rows_unpin(&r->rows);
+	mem_free(k);
+}
+
+static struct chore *
+new_chore(const char *sql)
+{
+	struct chore *k = mem_new(sizeof(*k));
+
+	pgreq_init(&k->req);
+	k->req.flags = PGREQ_UNNAMED;
+	k->req.sql = sql;
+	k->req.len = strlen(sql);
+	k->req.done = chore_done;
+	return k;
+}
+
+static void
+send_chore(struct pool_member *m, struct chore *k)
+{
+	struct list one;
+
+	list_init(&one);
+	list_push_back(&one, &k->req.link);
+	pgconn_send(m->conn, &one);
+}
+
+/* The session is switched by a group of its own, sent just before the work
+ * that needs it: nobody waits for it.  Should it fail, the work that follows
+ * meets a session that allows less, never more. */
+void
+member_set_mode(struct pool_member *m, enum pool_mode mode)
+{
+	static const char sql[] =
+		"SELECT set_config('default_transaction_read_only',$1,false),"
+		"set_config('statement_timeout',$2,false)";
+	struct chore *k;
+
+	if (m->mode == mode)
+		return;
+	k = new_chore(sql);
+	k->vals[0] = mode == POOL_READ ? (struct pgval){"on", 2, false}
+				       : (struct pgval){"off", 3, false};
+	k->vals[1].at = k->text;
+	k->vals[1].len = snprintf(k->text, sizeof(k->text), "%lld",
+				  (long long)m->pool->rules.timeout_ms[mode]);
+	k->req.vals = k->vals;
+	k->req.nvals = 2;
+	m->mode = mode;
+	send_chore(m, k);
+}
+
+/* An empty statement: the cheapest proof of life. */
+void
+member_ping(struct pool_member *m)
+{
+	m->pinging = true;
+	member_enter(m, MEMBER_BUSY);
+	send_chore(m, new_chore(""));
+}
+
+/* Undoes what a session may have kept; our own settings are made anew at the
+ * next use. */
+void
+member_reset(struct pool_member *m)
+{
+	member_enter(m, MEMBER_BUSY);
+	pgconn_forget(m->conn);
+	m->mode = POOL_MODES; /* unknown: whatever comes next sets it */
+	send_chore(m, new_chore("DISCARD ALL"));
+}
