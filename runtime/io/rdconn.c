@@ -163,8 +163,6 @@ bury(struct loop_job *job)
 	leave(c);
 }
 
-/* ---- deadlines ----------------------------------------------------------- */
-
 /* One timer, for whatever is due first. */
 static void
 arm(struct rdconn *c, int64_t due_us)
