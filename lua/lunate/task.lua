@@ -37,6 +37,7 @@ end
 
 -- The one change made to the host's globals: without it an await inside a
 -- user's coroutine would hand our token to the user as if it were data.
+-- luacheck: push ignore 122
 coroutine.resume = transparent_resume
 coroutine.wrap = function(fn)
   local co = create(fn)
@@ -44,6 +45,7 @@ coroutine.wrap = function(fn)
     return pass_on(co, transparent_resume(co, ...))
   end
 end
+-- luacheck: pop
 
 ---@class lunate.Task
 ---@field private handle userdata

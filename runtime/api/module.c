@@ -5,14 +5,14 @@
  * The Lua files travel inside the library (bundle.h); requiring "lunate"
  * makes them loadable and starts with lunate/init.lua.
  */
-#include <stdlib.h>
+#include "module.h"
+
 #include <string.h>
 
 #include "bundle.h"
 #include "decode.h"
 #include "lua_core.h"
 #include "lua_db.h"
-#include "module.h"
 #include "params.h"
 
 int task_set_error_maker(lua_State *L);

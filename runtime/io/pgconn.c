@@ -147,7 +147,7 @@ on_writable(struct ev_loop *ev, ev_io *w, int events)
 	pgconn_watch(c);
 }
 
-/* ---- connecting ---------------------------------------------------------- */
+/* ---- connecting --------------------------------------------------------- */
 
 static void poll_connect(struct pgconn *c);
 
@@ -284,7 +284,7 @@ pgconn_new(struct loop *loop, struct crew *crew, const struct pgconn_conf *conf,
 	return c;
 }
 
-/* ---- questions ------------------------------------------------------------ */
+/* ---- questions ---------------------------------------------------------- */
 
 enum pgconn_state
 pgconn_state(const struct pgconn *c)
@@ -338,7 +338,7 @@ pgconn_parameter(const struct pgconn *c, const char *name)
 	return PQparameterStatus(c->pg, name);
 }
 
-/* ---- use and death --------------------------------------------------------- */
+/* ---- use and death ------------------------------------------------------ */
 
 void
 pgconn_pause(struct pgconn *c)
