@@ -13,7 +13,9 @@
 -- The last line is `demo ok` only if all counts came out as they had to.
 
 local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
-package.path = here .. "/../?.lua;" .. package.path
+if not package.loaded["clinic.cli"] then
+  package.path = here .. "/../?.lua;" .. package.path
+end
 
 local lunate = require "lunate"
 local cli = require "clinic.cli"

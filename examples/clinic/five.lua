@@ -9,7 +9,9 @@
 -- away again at the end.  Wants the tables of schema.sql with some patients.
 
 local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
-package.path = here .. "/../?.lua;" .. package.path
+if not package.loaded["clinic.cli"] then
+  package.path = here .. "/../?.lua;" .. package.path
+end
 
 local lunate = require "lunate"
 local cli = require "clinic.cli"

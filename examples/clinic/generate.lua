@@ -9,7 +9,9 @@
 -- ones; generate.run tells how many, and what is left when they are rejected.
 
 local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
-package.path = here .. "/../?.lua;" .. package.path
+if not package.loaded["clinic.cli"] then
+  package.path = here .. "/../?.lua;" .. package.path
+end
 
 local cli = require "clinic.cli"
 local csv = require "clinic.csv"

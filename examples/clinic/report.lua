@@ -10,7 +10,9 @@
 -- with an encounter, when not given); `--days` is how far back emergencies go.
 
 local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
-package.path = here .. "/../?.lua;" .. package.path
+if not package.loaded["clinic.cli"] then
+  package.path = here .. "/../?.lua;" .. package.path
+end
 
 local lunate = require "lunate"
 local check = require "clinic.check"
