@@ -449,8 +449,8 @@ say_why(struct op *op, enum err_code code)
 		err_set(&op->err, code,
 			"the deadline passed %s; raise the timeout, or look at "
 			"what the statement waits for",
-			op->in_pool ? "while waiting for a connection"
-				    : "while the statement ran");
+			op->req.conn == NULL ? "while waiting for a connection"
+					     : "while the statement ran");
 	else
 		err_set(&op->err, code, "the operation was cancelled");
 	if (op->in_pool || op->read || op->req.conn == NULL)

@@ -73,6 +73,17 @@ innocent(const struct pgconn *c, const struct pgreq *r)
 }
 
 static void
+count_cancelled(struct pgconn *c, const struct pgitem *it, const struct err *e)
+{
+	if (c->state != PGCONN_FENCED || strcmp(e->sqlstate, "57014") != 0)
+		return;
+	if (it->req == NULL || it->req == c->target)
+		c->counts->hits++;
+	else
+		c->counts->spared++;
+}
+
+static void
 item_failed(struct pgconn *c, struct pgitem *it, const PGresult *res)
 {
 	struct err local, *e = it->req != NULL ? &it->req->err : &local;
@@ -81,6 +92,7 @@ item_failed(struct pgconn *c, struct pgitem *it, const PGresult *res)
 	if (it->req != NULL && it->req->fate != PGREQ_PENDING)
 		e = &local;
 	pgread_error(e, res);
+	count_cancelled(c, it, e);
 	stale = stale_statement(e) && it->prep != NULL;
 	if (it->prep != NULL && it->kind == PGITEM_PREPARE)
 		pgprep_retire(c, it->prep, false);
