@@ -13,7 +13,7 @@
 #include "mem.h"
 #include "params.h"
 
-/* ---- databases -------------------------------------------------------------- */
+/* ---- databases ---------------------------------------------------------- */
 
 struct lua_db *
 lua_db_check(lua_State *L, int at)
@@ -130,7 +130,7 @@ db_free(lua_State *L)
 	return 0;
 }
 
-/* ---- one operation ------------------------------------------------------------- */
+/* ---- one operation ------------------------------------------------------ */
 
 enum mode { MODE_QUERY, MODE_EXEC, MODE_ONE };
 #define CONTROL 16 /* beside the mode: our own transaction control */
@@ -167,7 +167,8 @@ free_call(struct call *k)
 static int
 push_one(lua_State *L, struct call *k, struct err *e)
 {
-	size_t n = rows_count(k->op.rows);
+	struct decode d = {k->op.rows, k->decode};
+	size_t n = rows_count(d.rows);
 
 	if (n == 0) {
 		lua_pushnil(L);
@@ -181,7 +182,7 @@ push_one(lua_State *L, struct call *k, struct err *e)
 			n);
 		return fail(L, e);
 	}
-	if (decode_row(L, k->op.rows, 0, k->decode, e) < 0)
+	if (decode_row(L, &d, 0, e) < 0)
 		return fail(L, e);
 	return 1;
 }
@@ -189,6 +190,7 @@ push_one(lua_State *L, struct call *k, struct err *e)
 static int
 push_result(lua_State *L, struct call *k)
 {
+	struct decode d = {k->op.rows, k->decode};
 	struct err e;
 
 	if (k->op.err.code != 0)
@@ -208,7 +210,7 @@ push_result(lua_State *L, struct call *k)
 	}
 	if (k->mode == MODE_ONE)
 		return push_one(L, k, &e);
-	if (decode_rows(L, k->op.rows, k->decode, &e) < 0)
+	if (decode_rows(L, &d, &e) < 0)
 		return fail(L, &e);
 	return 1;
 }
@@ -360,10 +362,9 @@ core_run(lua_State *L)
 {
 	struct lua_db *db = lua_db_check(L, 1);
 	struct lua_tx *tx = lua_tx_check(L, 2);
-	struct pgval *vals;
+	struct params p;
 	struct call *k;
 	struct err e;
-	int n;
 
 	check_call(L);
 	if (lua_op_allowed(L, db, &e) < 0)
@@ -374,16 +375,36 @@ core_run(lua_State *L)
 		k->op.flags |= OP_INTERNAL;
 	lua_op_options(L, 4, &k->op, &k->decode);
 	k->op.sql = lua_tolstring(L, 5, &k->op.len);
-	n = params_take(L, 6, lua_gettop(L), &k->arena, &vals, &e);
-	if (n < 0) {
+	p.arena = &k->arena;
+	if (params_take(L, 6, &p, &e) < 0) {
 		free_call(k);
 		return fail(L, &e);
 	}
-	k->op.vals = vals;
-	k->op.nvals = n;
+	k->op.vals = p.vals;
+	k->op.nvals = p.n;
 	k->op.tx = tx != NULL ? &tx->tx : NULL;
 	op_start(&k->op);
 	return wait_await(L, &k->wait);
+}
+
+/* core.split(text) -> array of statements, or nil, err */
+static int
+core_split(lua_State *L)
+{
+	size_t len, n;
+	const char *text = luaL_checklstring(L, 1, &len);
+	struct stmt_span *spans;
+	struct err e;
+
+	if (stmt_split(text, len, &spans, &n, &e) < 0)
+		return fail(L, &e);
+	lua_createtable(L, (int)n, 0);
+	for (size_t i = 0; i < n; i++) {
+		lua_pushlstring(L, text + spans[i].start, spans[i].len);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	mem_free(spans);
+	return 1;
 }
 
 static const luaL_Reg db_methods[] = {{"quiet", db_quiet},
@@ -391,8 +412,10 @@ static const luaL_Reg db_methods[] = {{"quiet", db_quiet},
 				      {"free", db_free},
 				      {"__gc", db_free},
 				      {NULL, NULL}};
-static const luaL_Reg functions[] = {
-	{"open", core_open}, {"run", core_run}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"open", core_open},
+				     {"run", core_run},
+				     {"split", core_split},
+				     {NULL, NULL}};
 
 void
 lua_db_open(lua_State *L)

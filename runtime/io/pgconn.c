@@ -56,6 +56,7 @@ pgconn_die(struct pgconn *c, enum err_code code, const char *text)
 	pgcancel_detach(c);
 	pgread_drop_held(c);
 	pgconn_enter(c, PGCONN_DEAD);
+	pgcopy_lost(c);
 	pggroup_lose_all(c);
 	c->owner.on_state(c, c->owner.arg);
 }
@@ -134,7 +135,10 @@ on_readable(struct ev_loop *ev, ev_io *w, int events)
 	(void)ev, (void)events;
 	OBJ_CAST(c, w->data, PGCONN_MAGIC);
 	loop_refresh(c->loop);
-	drain_and_settle(c);
+	if (c->copy != NULL)
+		pgcopy_readable(c);
+	else
+		drain_and_settle(c);
 }
 
 static void
@@ -144,10 +148,13 @@ on_writable(struct ev_loop *ev, ev_io *w, int events)
 
 	(void)ev, (void)events;
 	OBJ_CAST(c, w->data, PGCONN_MAGIC);
-	pgconn_watch(c);
+	if (c->copy != NULL)
+		pgcopy_writable(c);
+	else
+		pgconn_watch(c);
 }
 
-/* ---- connecting ---------------------------------------------------------- */
+/* ---- connecting --------------------------------------------------------- */
 
 static void poll_connect(struct pgconn *c);
 
@@ -284,7 +291,7 @@ pgconn_new(struct loop *loop, struct crew *crew, const struct pgconn_conf *conf,
 	return c;
 }
 
-/* ---- questions ------------------------------------------------------------ */
+/* ---- questions ---------------------------------------------------------- */
 
 enum pgconn_state
 pgconn_state(const struct pgconn *c)
@@ -338,7 +345,7 @@ pgconn_parameter(const struct pgconn *c, const char *name)
 	return PQparameterStatus(c->pg, name);
 }
 
-/* ---- use and death --------------------------------------------------------- */
+/* ---- use and death ------------------------------------------------------ */
 
 void
 pgconn_pause(struct pgconn *c)
@@ -382,6 +389,7 @@ pgconn_free(struct pgconn **pc)
 	if (c->state != PGCONN_DEAD) {
 		set_reason(c, LUNATE_ECLOSED, "the connection was closed");
 		pgconn_enter(c, PGCONN_DEAD);
+		pgcopy_lost(c);
 		pggroup_lose_all(c);
 	}
 	pgprep_free_all(c);

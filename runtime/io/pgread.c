@@ -29,8 +29,8 @@ copy_field(char *to, size_t size, const PGresult *res, int field)
 }
 
 /* The server's own words, freed of values. */
-static void
-fill_err(struct err *e, const PGresult *res)
+void
+pgread_error(struct err *e, const PGresult *res)
 {
 	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 	const char *text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
@@ -80,7 +80,7 @@ item_failed(struct pgconn *c, struct pgitem *it, const PGresult *res)
 
 	if (it->req != NULL && it->req->fate != PGREQ_PENDING)
 		e = &local;
-	fill_err(e, res);
+	pgread_error(e, res);
 	stale = stale_statement(e) && it->prep != NULL;
 	if (it->prep != NULL && it->kind == PGITEM_PREPARE)
 		pgprep_retire(c, it->prep, false);
@@ -255,7 +255,7 @@ commit_failed(struct pggroup *g, const PGresult *res)
 		if (r->fate != PGREQ_PENDING)
 			continue;
 		r->fate = PGREQ_FAILED;
-		fill_err(&r->err, res);
+		pgread_error(&r->err, res);
 	}
 }
 

@@ -248,7 +248,7 @@ member_open(struct pool *p)
 		resolve_ask(p->resolve, to->host, &m->query);
 }
 
-/* ---- requests of our own -------------------------------------------------- */
+/* ---- requests of our own ------------------------------------------------ */
 
 /* A request that belongs to nobody but the member. */
 struct chore {
