@@ -229,9 +229,12 @@ call_push(struct wait *w, lua_State *L)
 static void
 take_timeout(lua_State *L, struct op *op, struct vm *vm)
 {
-	double seconds = luaL_checknumber(L, -1);
+	double seconds = lua_tonumber(L, -1);
 	int64_t at;
 
+	if (lua_type(L, -1) != LUA_TNUMBER)
+		luaL_error(L, "option timeout wants seconds, not a %s",
+			   luaL_typename(L, -1));
 	loop_refresh(vm->loop);
 	at = loop_now_us(vm->loop) + (int64_t)(seconds * 1e6);
 	if (op->deadline_us == 0 || at < op->deadline_us)
@@ -241,13 +244,13 @@ take_timeout(lua_State *L, struct op *op, struct vm *vm)
 static int
 one_of(lua_State *L, const char *option, const char *const *words)
 {
-	const char *s = luaL_checkstring(L, -1);
+	const char *s = lua_tostring(L, -1);
 
-	for (int i = 0; words[i] != NULL; i++)
+	for (int i = 0; s != NULL && words[i] != NULL; i++)
 		if (strcmp(words[i], s) == 0)
 			return i;
-	return luaL_error(L, "option %s: \"%s\" is not one of its words",
-			  option, s);
+	return luaL_error(L, "option %s: this %s is not one of its words",
+			  option, luaL_typename(L, -1));
 }
 
 static void
