@@ -82,11 +82,12 @@ core_open(lua_State *L)
 	config_init(&c);
 	/* A script pays only for the connections it uses. */
 	config_default(&c, "pool_min", "0");
-	if (read_options(L, &c, &e) < 0 ||
-	    runtime_open(&rt, &c, vm->loop, &e) < 0) {
+	if (read_options(L, &c, &e) < 0) {
 		config_fini(&c);
 		return fail(L, &e);
 	}
+	if (runtime_open(&rt, &c, vm->loop, &e) < 0)
+		return fail(L, &e);
 	db = lua_newuserdata(L, sizeof(*db));
 	db->rt = rt;
 	db->vm = vm;
