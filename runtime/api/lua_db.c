@@ -83,11 +83,12 @@ core_open(lua_State *L)
 	config_init(&c);
 	/* A script pays only for the connections it uses. */
 	config_default(&c, "pool_min", "0");
-	if (read_options(L, &c, &e) < 0 ||
-	    runtime_open(&rt, &c, vm->loop, &e) < 0) {
+	if (read_options(L, &c, &e) < 0) {
 		config_fini(&c);
 		return fail(L, &e);
 	}
+	if (runtime_open(&rt, &c, vm->loop, &e) < 0)
+		return fail(L, &e);
 	db = lua_newuserdata(L, sizeof(*db));
 	db->rt = rt;
 	db->vm = vm;
@@ -230,9 +231,12 @@ call_push(struct wait *w, lua_State *L)
 static void
 take_timeout(lua_State *L, struct op *op, struct vm *vm)
 {
-	double seconds = luaL_checknumber(L, -1);
+	double seconds = lua_tonumber(L, -1);
 	int64_t at;
 
+	if (lua_type(L, -1) != LUA_TNUMBER)
+		luaL_error(L, "option timeout wants seconds, not a %s",
+			   luaL_typename(L, -1));
 	loop_refresh(vm->loop);
 	at = loop_now_us(vm->loop) + (int64_t)(seconds * 1e6);
 	if (op->deadline_us == 0 || at < op->deadline_us)
@@ -242,13 +246,13 @@ take_timeout(lua_State *L, struct op *op, struct vm *vm)
 static int
 one_of(lua_State *L, const char *option, const char *const *words)
 {
-	const char *s = luaL_checkstring(L, -1);
+	const char *s = lua_tostring(L, -1);
 
-	for (int i = 0; words[i] != NULL; i++)
+	for (int i = 0; s != NULL && words[i] != NULL; i++)
 		if (strcmp(words[i], s) == 0)
 			return i;
-	return luaL_error(L, "option %s: \"%s\" is not one of its words",
-			  option, s);
+	return luaL_error(L, "option %s: this %s is not one of its words",
+			  option, luaL_typename(L, -1));
 }
 
 static void

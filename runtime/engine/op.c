@@ -449,11 +449,12 @@ say_why(struct op *op, enum err_code code)
 		err_set(&op->err, code,
 			"the deadline passed %s; raise the timeout, or look at "
 			"what the statement waits for",
-			op->req.conn == NULL ? "while waiting for a connection"
-					     : "while the statement ran");
+			op->req.conn != NULL ? "while the statement ran"
+			: op->in_pool	     ? "while waiting for a connection"
+					     : "before the statement was sent");
 	else
 		err_set(&op->err, code, "the operation was cancelled");
-	if (op->in_pool || op->read || op->req.conn == NULL)
+	if (op->read || op->req.conn == NULL)
 		return;
 	if (op->tx == NULL || op->stmt->tx == STMT_TX_COMMIT)
 		err_wrap(&op->err, "the write may or may not have happened");

@@ -158,7 +158,7 @@ on_state(struct pgconn *conn, void *arg)
 		if (m->state == MEMBER_LOGIN)
 			login_done(m);
 		else if (m->state == MEMBER_FENCED || m->state == MEMBER_BUSY)
-			member_settle(m);
+			member_settle(m); /* the fence of a cancel opened */
 		return;
 	case PGCONN_CONNECTING:
 	case PGCONN_FENCED:
