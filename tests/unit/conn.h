@@ -20,7 +20,6 @@
 #include "crew.h"
 #include "loop.h"
 #include "mem.h"
-#include "panics.h"
 #include "pgconn.h"
 #include "server.h"
 

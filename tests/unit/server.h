@@ -222,10 +222,14 @@ static void
 server_template(const char *path)
 {
 	char initdb[256], postgres[300], data[100];
-	const char *make[] = {initdb,	       "-D",
-			      data,	       "-Upostgres",
-			      "-N",	       "--auth=trust",
-			      "--locale=C.UTF-8", "--encoding=UTF8",
+	const char *make[] = {initdb,
+			      "-D",
+			      data,
+			      "-Upostgres",
+			      "-N",
+			      "--auth=trust",
+			      "--locale=C.UTF-8",
+			      "--encoding=UTF8",
 			      NULL};
 	const char *fill[] = {"/bin/sh", "-c", postgres, NULL};
 	char mine[400];

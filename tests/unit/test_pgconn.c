@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "conn.h"
+#include "panics.h"
 
 static void
 a_login_is_told_from_the_loop_and_not_from_inside_new(void **state)
@@ -358,5 +359,6 @@ main(void)
 			nothing_is_sent_on_a_connection_that_is_not_ready),
 	};
 
+	cmocka_set_test_filter(getenv("ONLY"));
 	return cmocka_run_group_tests(tests, NULL, server_end);
 }
