@@ -438,6 +438,7 @@ settle(struct op *op)
 	case PGREQ_FAILED:
 		return settle_failed(op);
 	case PGREQ_NOT_RUN:
+		catalog_saw(op->w->catalog, &op->req.err);
 		if (op->attempts < 20 && op->tx == NULL) {
 			op->solo = op->attempts > 2;
 			return AGAIN;
@@ -456,13 +457,35 @@ settle(struct op *op)
 	obj_panic(__FILE__, __LINE__, "a request ended without a fate");
 }
 
+/* Inside a transaction DDL counts twice: for what follows in it, and at its
+ * COMMIT for everybody else, who until then loaded the old schema. */
+static void
+note_schema(struct op *op)
+{
+	struct catalog *c = op->w->catalog;
+	bool changed;
+
+	if (op->err.code != 0)
+		catalog_saw(c, &op->err);
+	if (op->stmt == NULL)
+		return;
+	changed = (op->stmt->flags & STMT_CATALOG) ||
+		  (op->tx != NULL && op->tx->ddl &&
+		   op->stmt->tx == STMT_TX_COMMIT);
+	if (changed && op->tx != NULL)
+		op->tx->ddl = true;
+	if (changed && (op->err.code == 0 || op->err.code == LUNATE_EINDOUBT))
+		catalog_changed(c);
+	if (op->stmt->kind == STMT_DO || op->stmt->kind == STMT_CALL)
+		catalog_doubt(c);
+}
+
 static enum next
 record(struct op *op)
 {
 	op->took_us = loop_now_us(op->w->loop) - op->began_us;
 	runtime_count(op->w->rt, op);
-	if (op->err.code == 0 && (op->stmt->flags & STMT_CATALOG))
-		catalog_changed(op->w->catalog);
+	note_schema(op);
 	if (op->tx != NULL)
 		tx_op_ended(op->tx, op);
 	return NEXT;

@@ -16,7 +16,7 @@ worker_init(struct worker *w, struct runtime *rt, int index, struct loop *loop)
 		  (uint64_t)index;
 	w->pool = pool_new(w->loop, rt->crew, &rt->pool_rules, &rt->target,
 			   &rt->budget);
-	w->catalog = catalog_new(w->loop, w->pool);
+	w->catalog = catalog_new(w->loop, w->pool, &rt->schema_epoch);
 }
 
 uint64_t
