@@ -12,6 +12,7 @@
 #include "lua_core.h"
 #include "mem.h"
 #include "params.h"
+#include "tree.h"
 
 /* ---- databases ---------------------------------------------------------- */
 
@@ -82,11 +83,12 @@ core_open(lua_State *L)
 	config_init(&c);
 	/* A script pays only for the connections it uses. */
 	config_default(&c, "pool_min", "0");
-	if (read_options(L, &c, &e) < 0 ||
-	    runtime_open(&rt, &c, vm->loop, &e) < 0) {
+	if (read_options(L, &c, &e) < 0) {
 		config_fini(&c);
 		return fail(L, &e);
 	}
+	if (runtime_open(&rt, &c, vm->loop, &e) < 0)
+		return fail(L, &e);
 	db = lua_newuserdata(L, sizeof(*db));
 	db->rt = rt;
 	db->vm = vm;
@@ -229,9 +231,12 @@ call_push(struct wait *w, lua_State *L)
 static void
 take_timeout(lua_State *L, struct op *op, struct vm *vm)
 {
-	double seconds = luaL_checknumber(L, -1);
+	double seconds = lua_tonumber(L, -1);
 	int64_t at;
 
+	if (lua_type(L, -1) != LUA_TNUMBER)
+		luaL_error(L, "option timeout wants seconds, not a %s",
+			   luaL_typename(L, -1));
 	loop_refresh(vm->loop);
 	at = loop_now_us(vm->loop) + (int64_t)(seconds * 1e6);
 	if (op->deadline_us == 0 || at < op->deadline_us)
@@ -241,13 +246,13 @@ take_timeout(lua_State *L, struct op *op, struct vm *vm)
 static int
 one_of(lua_State *L, const char *option, const char *const *words)
 {
-	const char *s = luaL_checkstring(L, -1);
+	const char *s = lua_tostring(L, -1);
 
-	for (int i = 0; words[i] != NULL; i++)
+	for (int i = 0; s != NULL && words[i] != NULL; i++)
 		if (strcmp(words[i], s) == 0)
 			return i;
-	return luaL_error(L, "option %s: \"%s\" is not one of its words",
-			  option, s);
+	return luaL_error(L, "option %s: this %s is not one of its words",
+			  option, luaL_typename(L, -1));
 }
 
 static void
@@ -391,19 +396,20 @@ core_run(lua_State *L)
 static int
 core_split(lua_State *L)
 {
-	size_t len, n;
+	size_t len;
 	const char *text = luaL_checklstring(L, 1, &len);
-	struct stmt_span *spans;
+	struct tree_script parts;
 	struct err e;
 
-	if (stmt_split(text, len, &spans, &n, &e) < 0)
+	if (stmt_split(text, len, &parts, &e) < 0)
 		return fail(L, &e);
-	lua_createtable(L, (int)n, 0);
-	for (size_t i = 0; i < n; i++) {
-		lua_pushlstring(L, text + spans[i].start, spans[i].len);
+	lua_createtable(L, (int)parts.n, 0);
+	for (size_t i = 0; i < parts.n; i++) {
+		lua_pushlstring(L, text + parts.spans[i].start,
+				parts.spans[i].len);
 		lua_rawseti(L, -2, (int)i + 1);
 	}
-	mem_free(spans);
+	tree_script_fini(&parts);
 	return 1;
 }
 

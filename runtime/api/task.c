@@ -300,6 +300,6 @@ void
 vm_run(struct vm *vm)
 {
 	OBJ_CHECK(vm, VM_MAGIC);
-	while (vm->live > 0 && !vm->quit)
-		loop_run_until(vm->loop, &vm->idle);
+	vm->idle = vm->live == 0;
+	loop_run_until(vm->loop, &vm->idle);
 }
