@@ -91,9 +91,9 @@ local function summary(ops, done, began)
   }
 end
 
-local function worker(db, ops, order, done, retries)
+local function worker(db, ops, done, retries)
   while true do
-    local i = order[done.next]
+    local i = done.order[done.next]
     if not i or core.is_cancelled() then
       return
     end
@@ -116,13 +116,14 @@ end
 function Database:batch(ops, options)
   options = options or {}
   check(ops, options)
-  local began, order = core.now(), in_order(ops)
-  local done = { next = 1, spent = 0, failed = {}, results = {} }
+  local began = core.now()
+  local done = { order = in_order(ops), next = 1, spent = 0, failed = {},
+    results = {} }
+  local retries = options.retries or 3
   local width = math.min(options.concurrency or 50, #ops)
   local tasks = {}
   for n = 1, width do
-    tasks[n] = task.spawn(worker, self, ops, order, done,
-      options.retries or 3)
+    tasks[n] = task.spawn(worker, self, ops, done, retries)
   end
   for _, t in ipairs(tasks) do
     local _, err = t:join()

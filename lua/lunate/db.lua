@@ -6,7 +6,9 @@ local core = require "lunate.core"
 local errors = require "lunate.errors"
 local context = require "lunate.context"
 
-local QUERY, EXEC, ONE = 0, 1, 2
+local QUERY = { name = "query", mode = 0 }
+local EXEC = { name = "exec", mode = 1 }
+local ONE = { name = "one", mode = 2 }
 
 ---@class lunate.Client
 ---@field private ud userdata
@@ -39,33 +41,34 @@ local function merged(client, options)
   return all
 end
 
-local function run(client, name, mode, first, ...)
+-- call is { name, mode }
+local function run(client, call, first, ...)
   if type(first) == "string" then
-    return core.run(client.ud, client.tx, mode, client.options, first, ...)
+    return core.run(client.ud, client.tx, call.mode, client.options, first, ...)
   end
   if type(first) ~= "table" or type((...)) ~= "string" then
-    raise_misuse(name, first)
+    raise_misuse(call.name, first)
   end
-  return core.run(client.ud, client.tx, mode, merged(client, first), ...)
+  return core.run(client.ud, client.tx, call.mode, merged(client, first), ...)
 end
 
 ---All rows.
 ---@param sql string|table SQL text, or options before it
 ---@return table[]|nil rows, lunate.Error? err
 function Client:query(sql, ...)
-  return run(self, "query", QUERY, sql, ...)
+  return run(self, QUERY, sql, ...)
 end
 
 ---How many rows were changed.
 ---@return integer|nil affected, lunate.Error? err
 function Client:exec(sql, ...)
-  return run(self, "exec", EXEC, sql, ...)
+  return run(self, EXEC, sql, ...)
 end
 
 ---The only row; nil, nil when there is none.
 ---@return table|nil row, lunate.Error? err
 function Client:one(sql, ...)
-  return run(self, "one", ONE, sql, ...)
+  return run(self, ONE, sql, ...)
 end
 
 ---@class lunate.Statement
@@ -167,6 +170,7 @@ Database.with_clinic = Database.with_tenant
 ---@param seconds number?
 function Database:close(seconds)
   local until_ = core.now() + (seconds or 30)
+  collectgarbage() -- loops left by break give their connections back
   self.ud:stop()
   while not self.ud:quiet() and core.now() < until_ do
     core.sleep(0.01)
@@ -176,4 +180,5 @@ function Database:close(seconds)
 end
 
 return { Client = Client, Database = Database, derived = derived,
+  merged = merged,
   check_function = check_function, errors = errors }

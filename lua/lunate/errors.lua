@@ -28,17 +28,16 @@ end
 ---Makes an error value.
 ---@param code string
 ---@param message string
----@param sqlstate string?
----@param retryable boolean?
----@param constraint string?
+---@param more { sqlstate: string?, retryable: boolean?, constraint: string? }?
 ---@return lunate.Error
-function M.new(code, message, sqlstate, retryable, constraint)
+function M.new(code, message, more)
+  more = more or {}
   return setmetatable({
     code = code,
     message = message,
-    sqlstate = filled(sqlstate),
-    retryable = retryable or false,
-    constraint = filled(constraint),
+    sqlstate = filled(more.sqlstate or ""),
+    retryable = more.retryable or false,
+    constraint = filled(more.constraint or ""),
   }, Error)
 end
 

@@ -56,26 +56,33 @@ decode_set_int64(lua_State *L)
 	return 0;
 }
 
-static const char *push_value(lua_State *L, uint32_t type, const char *at,
-			      size_t len, unsigned flags);
+/* One value as the server sent it. */
+struct cell {
+	uint32_t type;
+	const char *at; /* 0 follows */
+	size_t len;
+	unsigned flags; /* DECODE_* */
+};
+
+static const char *push_value(lua_State *L, const struct cell *c);
 
 static const char *
-push_int8(lua_State *L, const char *at, size_t len, unsigned flags)
+push_int8(lua_State *L, const struct cell *c)
 {
 	long long v;
 
-	if (flags & DECODE_INT_STRING) {
-		lua_pushlstring(L, at, len);
+	if (c->flags & DECODE_INT_STRING) {
+		lua_pushlstring(L, c->at, c->len);
 		return NULL;
 	}
-	if (flags & DECODE_INT64) {
+	if (c->flags & DECODE_INT64) {
 		lua_pushlightuserdata(L, &int64_key);
 		lua_rawget(L, LUA_REGISTRYINDEX); /* fn */
-		lua_pushlstring(L, at, len);
+		lua_pushlstring(L, c->at, c->len);
 		lua_call(L, 1, 1); /* int64 */
 		return NULL;
 	}
-	v = strtoll(at, NULL, 10);
+	v = strtoll(c->at, NULL, 10);
 	if (v > (1ll << 53) || v < -(1ll << 53))
 		return "an int8 beyond 2^53 does not fit a Lua number; ask "
 		       "for int8 = \"int64\" or \"string\"";
@@ -108,14 +115,14 @@ push_bytea(lua_State *L, const char *at, size_t len)
 }
 
 static const char *
-push_json(lua_State *L, const char *at, size_t len, unsigned flags)
+push_json(lua_State *L, const struct cell *c)
 {
-	if (flags & DECODE_JSON_STRING) {
-		lua_pushlstring(L, at, len);
+	if (c->flags & DECODE_JSON_STRING) {
+		lua_pushlstring(L, c->at, c->len);
 		return NULL;
 	}
 	params_push_json(L, 1);
-	lua_pushlstring(L, at, len);
+	lua_pushlstring(L, c->at, c->len);
 	if (lua_pcall(L, 1, 1, 0) == 0)
 		return NULL;
 	lua_pop(L, 1); /* message: it would quote the value */
@@ -123,7 +130,7 @@ push_json(lua_State *L, const char *at, size_t len, unsigned flags)
 	       "of range); ask for json = \"string\"";
 }
 
-/* ---- arrays: {1,NULL,"a\"b",{...}} ---------------------------------------------- */
+/* ---- arrays: {1,NULL,"a\"b",{...}} -------------------------------------- */
 
 struct reader {
 	const char *at, *end;
@@ -159,7 +166,8 @@ read_element(lua_State *L, struct reader *r)
 		lua_pushlightuserdata(L, NULL);
 		why = NULL;
 	} else {
-		why = push_value(L, r->type, text, len, r->flags);
+		why = push_value(L,
+				 &(struct cell){r->type, text, len, r->flags});
 	}
 	mem_free(text);
 	return why;
@@ -191,14 +199,13 @@ read_array(lua_State *L, struct reader *r, int depth)
 }
 
 static const char *
-push_array(lua_State *L, uint32_t element, const char *at, size_t len,
-	   unsigned flags)
+push_array(lua_State *L, uint32_t element, const struct cell *c)
 {
-	struct reader r = {at, at + len, element, flags};
+	struct reader r = {c->at, c->at + c->len, element, c->flags};
 
 	/* "[2:3]={...}": other lower bounds are not kept */
-	if (len > 0 && at[0] == '[') {
-		const char *brace = memchr(at, '{', len);
+	if (c->len > 0 && c->at[0] == '[') {
+		const char *brace = memchr(c->at, '{', c->len);
 
 		r.at = brace != NULL ? brace : r.end;
 	}
@@ -207,46 +214,45 @@ push_array(lua_State *L, uint32_t element, const char *at, size_t len,
 
 /* Pushes the value; or pushes nothing and says why. */
 static const char *
-push_value(lua_State *L, uint32_t type, const char *at, size_t len,
-	   unsigned flags)
+push_value(lua_State *L, const struct cell *c)
 {
 	uint32_t element;
 
-	switch (type) {
+	switch (c->type) {
 	case T_BOOL:
-		lua_pushboolean(L, at[0] == 't');
+		lua_pushboolean(L, c->at[0] == 't');
 		return NULL;
 	case T_INT2:
 	case T_INT4:
 	case T_OID:
 	case T_FLOAT4:
 	case T_FLOAT8:
-		lua_pushnumber(L, strtod(at, NULL));
+		lua_pushnumber(L, strtod(c->at, NULL));
 		return NULL;
 	case T_INT8:
-		return push_int8(L, at, len, flags);
+		return push_int8(L, c);
 	case T_NUMERIC:
-		if (flags & DECODE_NUMERIC)
-			lua_pushnumber(L, strtod(at, NULL));
+		if (c->flags & DECODE_NUMERIC)
+			lua_pushnumber(L, strtod(c->at, NULL));
 		else
-			lua_pushlstring(L, at, len);
+			lua_pushlstring(L, c->at, c->len);
 		return NULL;
 	case T_BYTEA:
-		return push_bytea(L, at, len);
+		return push_bytea(L, c->at, c->len);
 	case T_JSON:
 	case T_JSONB:
-		return push_json(L, at, len, flags);
+		return push_json(L, c);
 	default:
 		break;
 	}
-	element = element_type(type);
+	element = element_type(c->type);
 	if (element != 0)
-		return push_array(L, element, at, len, flags);
-	lua_pushlstring(L, at, len);
+		return push_array(L, element, c);
+	lua_pushlstring(L, c->at, c->len);
 	return NULL;
 }
 
-/* ---- rows ------------------------------------------------------------------------ */
+/* ---- rows --------------------------------------------------------------- */
 
 static int
 no_value(const struct rows *r, int col, const char *why, struct err *e)
@@ -278,51 +284,74 @@ push_names(lua_State *L, const struct shape *s)
 	}
 }
 
-/* names is at stack index `names`; pushes the row. */
-static int
-push_row(lua_State *L, const struct rows *r, size_t row, int names,
-	 unsigned flags, struct err *e)
+/* Pushes the value of a column; nothing for NULL that is left out. */
+static const char *
+push_cell(lua_State *L, const struct decode *d, size_t row, int col)
 {
-	const struct shape *s = rows_shape(r);
-	const char *at, *why;
+	struct cell c = {.flags = d->flags};
+
+	c.at = rows_cell(d->rows, row, col, &c.len);
+	c.type = rows_shape(d->rows)->cols[col].type;
+	if (c.at != NULL)
+		return push_value(L, &c);
+	lua_pushlightuserdata(L, NULL);
+	return NULL;
+}
+
+static bool
+left_out(const struct decode *d, size_t row, int col)
+{
 	size_t len;
 
-	lua_createtable(L, (flags & DECODE_POSITIONAL) ? s->ncols : 0,
+	return !(d->flags & DECODE_NULLS) &&
+	       rows_cell(d->rows, row, col, &len) == NULL;
+}
+
+/* Stack: ... names ... row value -> ... names ... row */
+static void
+store(lua_State *L, const struct decode *d, int names, int col)
+{
+	if (d->flags & DECODE_POSITIONAL) {
+		lua_pushvalue(L, -1);
+		lua_rawseti(L, -3, col + 1);
+	}
+	lua_rawgeti(L, names, col + 1); /* row value name */
+	if (lua_toboolean(L, -1)) {
+		lua_insert(L, -2);
+		lua_rawset(L, -3);
+	} else {
+		lua_pop(L, 2);
+	}
+}
+
+/* The array of names is on top; pushes the row. */
+static int
+push_row(lua_State *L, const struct decode *d, size_t row, struct err *e)
+{
+	const struct shape *s = rows_shape(d->rows);
+	int names = lua_gettop(L);
+	const char *why;
+
+	lua_createtable(L, (d->flags & DECODE_POSITIONAL) ? s->ncols : 0,
 			s->ncols); /* row */
 	for (int i = 0; i < s->ncols; i++) {
-		at = rows_cell(r, row, i, &len);
-		if (at == NULL && !(flags & DECODE_NULLS))
+		if (left_out(d, row, i))
 			continue;
-		why = NULL;
-		if (at == NULL)
-			lua_pushlightuserdata(L, NULL);
-		else
-			why = push_value(L, s->cols[i].type, at, len, flags);
+		why = push_cell(L, d, row, i);
 		if (why != NULL) {
 			lua_pop(L, 1); /* row */
-			return no_value(r, i, why, e);
+			return no_value(d->rows, i, why, e);
 		}
-		if (flags & DECODE_POSITIONAL) {
-			lua_pushvalue(L, -1);
-			lua_rawseti(L, -3, i + 1);
-		}
-		lua_rawgeti(L, names, i + 1); /* row value name */
-		if (lua_toboolean(L, -1)) {
-			lua_insert(L, -2);
-			lua_rawset(L, -3);
-		} else {
-			lua_pop(L, 2);
-		}
+		store(L, d, names, i);
 	}
 	return 0;
 }
 
 int
-decode_row(lua_State *L, const struct rows *r, size_t row, unsigned flags,
-	   struct err *e)
+decode_row(lua_State *L, const struct decode *d, size_t row, struct err *e)
 {
-	push_names(L, rows_shape(r));
-	if (push_row(L, r, row, lua_gettop(L), flags, e) < 0) {
+	push_names(L, rows_shape(d->rows));
+	if (push_row(L, d, row, e) < 0) {
 		lua_pop(L, 1); /* names */
 		return e->code;
 	}
@@ -331,23 +360,21 @@ decode_row(lua_State *L, const struct rows *r, size_t row, unsigned flags,
 }
 
 int
-decode_rows(lua_State *L, const struct rows *r, unsigned flags, struct err *e)
+decode_rows(lua_State *L, const struct decode *d, struct err *e)
 {
-	size_t n = rows_count(r);
-	int names;
+	size_t n = rows_count(d->rows);
 
-	push_names(L, rows_shape(r));
-	names = lua_gettop(L);
-	lua_createtable(L, n < INT32_MAX ? (int)n : 0, 1); /* names all */
+	lua_createtable(L, n < INT32_MAX ? (int)n : 0, 1); /* all */
+	push_names(L, rows_shape(d->rows));		   /* all names */
 	for (size_t i = 0; i < n; i++) {
-		if (push_row(L, r, i, names, flags, e) < 0) {
+		if (push_row(L, d, i, e) < 0) {
 			lua_pop(L, 2);
 			return e->code;
 		}
-		lua_rawseti(L, -2, (int)i + 1);
+		lua_rawseti(L, -3, (int)i + 1);
 	}
+	lua_pop(L, 1); /* names */
 	lua_pushnumber(L, (double)n);
 	lua_setfield(L, -2, "n");
-	lua_remove(L, names); /* all */
 	return 0;
 }

@@ -26,16 +26,20 @@ enum decode_flags {
 	DECODE_POSITIONAL = 32,	 /* row[1..n] beside the names */
 };
 
+/* What is read, and how. */
+struct decode {
+	const struct rows *rows;
+	unsigned flags; /* DECODE_* */
+};
+
 /* Pushes one row as a table.  On failure pushes nothing: LUNATE_EVALUE names
  * the column and what to do. */
 MUST_USE
-int decode_row(lua_State *L, const struct rows *r, size_t row, unsigned flags,
-	       struct err *e);
+int decode_row(lua_State *L, const struct decode *d, size_t row, struct err *e);
 
 /* Pushes an array of all rows with field n. */
 MUST_USE
-int decode_rows(lua_State *L, const struct rows *r, unsigned flags,
-		struct err *e);
+int decode_rows(lua_State *L, const struct decode *d, struct err *e);
 
 /* core.set_int64(fn): decimal text to int64 */
 int decode_set_int64(lua_State *L);

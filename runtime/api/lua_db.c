@@ -12,8 +12,9 @@
 #include "lua_core.h"
 #include "mem.h"
 #include "params.h"
+#include "tree.h"
 
-/* ---- databases -------------------------------------------------------------- */
+/* ---- databases ---------------------------------------------------------- */
 
 struct lua_db *
 lua_db_check(lua_State *L, int at)
@@ -82,11 +83,12 @@ core_open(lua_State *L)
 	config_init(&c);
 	/* A script pays only for the connections it uses. */
 	config_default(&c, "pool_min", "0");
-	if (read_options(L, &c, &e) < 0 ||
-	    runtime_open(&rt, &c, vm->loop, &e) < 0) {
+	if (read_options(L, &c, &e) < 0) {
 		config_fini(&c);
 		return fail(L, &e);
 	}
+	if (runtime_open(&rt, &c, vm->loop, &e) < 0)
+		return fail(L, &e);
 	db = lua_newuserdata(L, sizeof(*db));
 	db->rt = rt;
 	db->vm = vm;
@@ -130,7 +132,7 @@ db_free(lua_State *L)
 	return 0;
 }
 
-/* ---- one operation ------------------------------------------------------------- */
+/* ---- one operation ------------------------------------------------------ */
 
 enum mode { MODE_QUERY, MODE_EXEC, MODE_ONE };
 #define CONTROL 16 /* beside the mode: our own transaction control */
@@ -167,7 +169,8 @@ free_call(struct call *k)
 static int
 push_one(lua_State *L, struct call *k, struct err *e)
 {
-	size_t n = rows_count(k->op.rows);
+	struct decode d = {k->op.rows, k->decode};
+	size_t n = rows_count(d.rows);
 
 	if (n == 0) {
 		lua_pushnil(L);
@@ -181,7 +184,7 @@ push_one(lua_State *L, struct call *k, struct err *e)
 			n);
 		return fail(L, e);
 	}
-	if (decode_row(L, k->op.rows, 0, k->decode, e) < 0)
+	if (decode_row(L, &d, 0, e) < 0)
 		return fail(L, e);
 	return 1;
 }
@@ -189,6 +192,7 @@ push_one(lua_State *L, struct call *k, struct err *e)
 static int
 push_result(lua_State *L, struct call *k)
 {
+	struct decode d = {k->op.rows, k->decode};
 	struct err e;
 
 	if (k->op.err.code != 0)
@@ -208,7 +212,7 @@ push_result(lua_State *L, struct call *k)
 	}
 	if (k->mode == MODE_ONE)
 		return push_one(L, k, &e);
-	if (decode_rows(L, k->op.rows, k->decode, &e) < 0)
+	if (decode_rows(L, &d, &e) < 0)
 		return fail(L, &e);
 	return 1;
 }
@@ -227,9 +231,12 @@ call_push(struct wait *w, lua_State *L)
 static void
 take_timeout(lua_State *L, struct op *op, struct vm *vm)
 {
-	double seconds = luaL_checknumber(L, -1);
+	double seconds = lua_tonumber(L, -1);
 	int64_t at;
 
+	if (lua_type(L, -1) != LUA_TNUMBER)
+		luaL_error(L, "option timeout wants seconds, not a %s",
+			   luaL_typename(L, -1));
 	loop_refresh(vm->loop);
 	at = loop_now_us(vm->loop) + (int64_t)(seconds * 1e6);
 	if (op->deadline_us == 0 || at < op->deadline_us)
@@ -239,13 +246,13 @@ take_timeout(lua_State *L, struct op *op, struct vm *vm)
 static int
 one_of(lua_State *L, const char *option, const char *const *words)
 {
-	const char *s = luaL_checkstring(L, -1);
+	const char *s = lua_tostring(L, -1);
 
-	for (int i = 0; words[i] != NULL; i++)
+	for (int i = 0; s != NULL && words[i] != NULL; i++)
 		if (strcmp(words[i], s) == 0)
 			return i;
-	return luaL_error(L, "option %s: \"%s\" is not one of its words",
-			  option, s);
+	return luaL_error(L, "option %s: this %s is not one of its words",
+			  option, luaL_typename(L, -1));
 }
 
 static void
@@ -360,10 +367,9 @@ core_run(lua_State *L)
 {
 	struct lua_db *db = lua_db_check(L, 1);
 	struct lua_tx *tx = lua_tx_check(L, 2);
-	struct pgval *vals;
+	struct params p;
 	struct call *k;
 	struct err e;
-	int n;
 
 	check_call(L);
 	if (lua_op_allowed(L, db, &e) < 0)
@@ -374,16 +380,37 @@ core_run(lua_State *L)
 		k->op.flags |= OP_INTERNAL;
 	lua_op_options(L, 4, &k->op, &k->decode);
 	k->op.sql = lua_tolstring(L, 5, &k->op.len);
-	n = params_take(L, 6, lua_gettop(L), &k->arena, &vals, &e);
-	if (n < 0) {
+	p.arena = &k->arena;
+	if (params_take(L, 6, &p, &e) < 0) {
 		free_call(k);
 		return fail(L, &e);
 	}
-	k->op.vals = vals;
-	k->op.nvals = n;
+	k->op.vals = p.vals;
+	k->op.nvals = p.n;
 	k->op.tx = tx != NULL ? &tx->tx : NULL;
 	op_start(&k->op);
 	return wait_await(L, &k->wait);
+}
+
+/* core.split(text) -> array of statements, or nil, err */
+static int
+core_split(lua_State *L)
+{
+	size_t len;
+	const char *text = luaL_checklstring(L, 1, &len);
+	struct tree_script parts;
+	struct err e;
+
+	if (stmt_split(text, len, &parts, &e) < 0)
+		return fail(L, &e);
+	lua_createtable(L, (int)parts.n, 0);
+	for (size_t i = 0; i < parts.n; i++) {
+		lua_pushlstring(L, text + parts.spans[i].start,
+				parts.spans[i].len);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	tree_script_fini(&parts);
+	return 1;
 }
 
 static const luaL_Reg db_methods[] = {{"quiet", db_quiet},
@@ -391,8 +418,10 @@ static const luaL_Reg db_methods[] = {{"quiet", db_quiet},
 				      {"free", db_free},
 				      {"__gc", db_free},
 				      {NULL, NULL}};
-static const luaL_Reg functions[] = {
-	{"open", core_open}, {"run", core_run}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"open", core_open},
+				     {"run", core_run},
+				     {"split", core_split},
+				     {NULL, NULL}};
 
 void
 lua_db_open(lua_State *L)

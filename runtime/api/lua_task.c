@@ -10,11 +10,11 @@
 #include "mem.h"
 #include "task.h"
 
-/* ---- a waiter: park until somebody wakes it ------------------------------------ */
+/* ---- a waiter: park until somebody wakes it ----------------------------- */
 
 struct waiter {
 	struct wait wait;
-	ev_timer timer; /* deadline */
+	struct loop_timer timer; /* deadline */
 	bool signaled, waiting;
 	int code; /* why it ended early, or 0 */
 	int ref;  /* anchors the userdata while waiting */
@@ -27,17 +27,14 @@ stop_waiting(struct waiter *p, int code)
 		return;
 	p->waiting = false;
 	p->code = code;
-	ev_timer_stop(loop_ev(p->wait.vm->loop), &p->timer);
+	loop_timer_stop(&p->timer);
 	wait_finish(&p->wait);
 }
 
 static void
-waiter_late(struct ev_loop *ev, ev_timer *w, int events)
+waiter_late(struct loop_timer *t)
 {
-	struct waiter *p = w->data;
-
-	(void)ev, (void)events;
-	stop_waiting(p, LUNATE_EDEADLINE);
+	stop_waiting(CONTAINER_OF(t, struct waiter, timer), LUNATE_EDEADLINE);
 }
 
 static void
@@ -74,8 +71,7 @@ new_waiter(lua_State *L)
 	p->wait.vm = vm_of(L);
 	p->wait.push = waiter_push;
 	p->wait.cancel = waiter_cancel;
-	ev_init(&p->timer, waiter_late);
-	p->timer.data = p;
+	loop_timer_init(&p->timer, p->wait.vm->loop, waiter_late);
 	luaL_getmetatable(L, "lunate.waiter");
 	lua_setmetatable(L, -2);
 	return 1;
@@ -85,14 +81,11 @@ static void
 arm(struct waiter *p, int64_t until_us)
 {
 	struct loop *loop = p->wait.vm->loop;
-	double left;
 
 	if (until_us == 0)
 		return;
 	loop_refresh(loop);
-	left = (double)(until_us - loop_now_us(loop)) / 1e6;
-	ev_timer_set(&p->timer, left > 0 ? left : 0.0, 0.);
-	ev_timer_start(loop_ev(loop), &p->timer);
+	loop_timer_start(&p->timer, until_us - loop_now_us(loop));
 }
 
 /* waiter:wait() -> true, or nil, err */
@@ -133,11 +126,11 @@ waiter_wake(lua_State *L)
 	return 0;
 }
 
-/* ---- sleep --------------------------------------------------------------------- */
+/* ---- sleep -------------------------------------------------------------- */
 
 struct nap {
 	struct wait wait;
-	ev_timer timer;
+	struct loop_timer timer;
 	int code;
 };
 
@@ -146,17 +139,16 @@ end_nap(struct nap *n, int code)
 {
 	if (n->wait.finished)
 		return;
-	ev_timer_stop(loop_ev(n->wait.vm->loop), &n->timer);
+	loop_timer_stop(&n->timer);
 	n->code = code;
 	wait_finish(&n->wait);
 }
 
 static void
-nap_over(struct ev_loop *ev, ev_timer *w, int events)
+nap_over(struct loop_timer *t)
 {
-	struct nap *n = w->data;
+	struct nap *n = CONTAINER_OF(t, struct nap, timer);
 
-	(void)ev, (void)events;
 	end_nap(n, n->code);
 }
 
@@ -208,13 +200,12 @@ core_sleep(lua_State *L)
 			n->code = LUNATE_EDEADLINE;
 		}
 	}
-	ev_timer_init(&n->timer, nap_over, seconds > 0 ? seconds : 0.0, 0.);
-	n->timer.data = n;
-	ev_timer_start(loop_ev(vm->loop), &n->timer);
+	loop_timer_init(&n->timer, vm->loop, nap_over);
+	loop_timer_start(&n->timer, (int64_t)(seconds * 1e6));
 	return wait_await(L, &n->wait);
 }
 
-/* ---- tasks ---------------------------------------------------------------------- */
+/* ---- tasks -------------------------------------------------------------- */
 
 struct handle {
 	struct task *task;

@@ -5,14 +5,14 @@
  * The Lua files travel inside the library (bundle.h); requiring "lunate"
  * makes them loadable and starts with lunate/init.lua.
  */
-#include <stdlib.h>
+#include "module.h"
+
 #include <string.h>
 
 #include "bundle.h"
 #include "decode.h"
 #include "lua_core.h"
 #include "lua_db.h"
-#include "module.h"
 #include "params.h"
 
 int task_set_error_maker(lua_State *L);
@@ -112,6 +112,8 @@ open_core(lua_State *L)
 	luaL_register(L, NULL, setters);
 	lua_task_open(L);
 	lua_db_open(L);
+	lua_stream_open(L);
+	lua_copy_open(L);
 	lua_admin_open(L);
 	task_push_token(L);
 	lua_setfield(L, -2, "token");

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "str.h"
@@ -40,7 +41,8 @@ is_null(lua_State *L, int at)
 	       (lua_islightuserdata(L, at) && lua_touserdata(L, at) == NULL);
 }
 
-/* Integers without exponent, everything else with all its digits. */
+/* Integers without exponent, everything else with as many digits as it takes
+ * to read the same number back. */
 static int
 number_text(char *out, size_t size, double d)
 {
@@ -50,16 +52,15 @@ number_text(char *out, size_t size, double d)
 		return snprintf(out, size, d > 0 ? "Infinity" : "-Infinity");
 	if (d == floor(d) && fabs(d) <= 9007199254740992.0)
 		return snprintf(out, size, "%.0f", d);
-	return snprintf(out, size, "%.17g", d);
+	for (int digits = 15;; digits++) {
+		int n = snprintf(out, size, "%.*g", digits, d);
+
+		if (digits == 17 || strtod(out, NULL) == d)
+			return n;
+	}
 }
 
-static int
-unfit(struct err *e, int n, const char *what)
-{
-	return err_set(e, LUNATE_EPARAM, "parameter $%d: %s", n, what);
-}
-
-/* ---- arrays ------------------------------------------------------------------- */
+/* ---- arrays ------------------------------------------------------------- */
 
 static void
 quote_element(struct str *s, const char *text, size_t len)
@@ -73,11 +74,20 @@ quote_element(struct str *s, const char *text, size_t len)
 	str_addc(s, '"');
 }
 
-static int add_array(lua_State *L, int at, int n, struct str *s, int depth);
+/* An array literal in the making. */
+struct writer {
+	lua_State *L;
+	struct str *s;
+	int depth;
+};
+
+static int add_array(struct writer *w, int at, int n);
 
 static int
-add_element(lua_State *L, int at, struct str *s, int depth)
+add_element(struct writer *w, int at)
 {
+	lua_State *L = w->L;
+	struct str *s = w->s;
 	char text[40];
 	const char *bytes;
 	size_t len;
@@ -101,57 +111,76 @@ add_element(lua_State *L, int at, struct str *s, int depth)
 		quote_element(s, bytes, len);
 		return 0;
 	case LUA_TTABLE:
-		return add_array(L, at, (int)lua_objlen(L, at), s, depth + 1);
+		return add_array(w, at, (int)lua_objlen(L, at));
 	default:
 		return -1;
 	}
 }
 
 static int
-add_array(lua_State *L, int at, int n, struct str *s, int depth)
+add_array(struct writer *w, int at, int n)
 {
 	int rc = 0;
 
-	if (depth > DEEPEST || !lua_checkstack(L, 4))
+	if (w->depth == DEEPEST || !lua_checkstack(w->L, 4))
 		return -1;
-	str_addc(s, '{');
+	w->depth++;
+	str_addc(w->s, '{');
 	for (int i = 1; i <= n && rc == 0; i++) {
 		if (i > 1)
-			str_addc(s, ',');
-		lua_rawgeti(L, at, i); /* element */
-		rc = add_element(L, lua_gettop(L), s, depth);
-		lua_pop(L, 1);
+			str_addc(w->s, ',');
+		lua_rawgeti(w->L, at, i); /* element */
+		rc = add_element(w, lua_gettop(w->L));
+		lua_pop(w->L, 1);
 	}
-	str_addc(s, '}');
+	str_addc(w->s, '}');
+	w->depth--;
 	return rc;
 }
 
-/* ---- one value ------------------------------------------------------------------ */
+/* ---- one value ---------------------------------------------------------- */
+
+/* The parameter that is being taken. */
+struct slot {
+	lua_State *L;
+	int at;		 /* stack index */
+	int n;		 /* $n */
+	struct arena *a; /* where it is kept */
+	struct pgval *v; /* what it becomes */
+	struct err *e;
+};
+
+static int
+unfit(const struct slot *s, const char *what)
+{
+	return err_set(s->e, LUNATE_EPARAM, "parameter $%d: %s", s->n, what);
+}
 
 static void
-keep(struct arena *a, struct pgval *v, const char *at, size_t len)
+keep(const struct slot *s, const char *at, size_t len)
 {
-	v->at = arena_dup(a, at, len);
-	v->len = (int)len;
+	s->v->at = arena_dup(s->a, at, len);
+	s->v->len = (int)len;
 }
 
 static int
-take_array(lua_State *L, int at, int n, struct arena *a, struct pgval *v)
+take_array(const struct slot *s, int at, int n)
 {
-	struct str s;
+	struct str text;
 	int rc;
 
-	str_init(&s);
-	rc = add_array(L, at, n, &s, 1);
+	str_init(&text);
+	rc = add_array(&(struct writer){s->L, &text, 0}, at, n);
 	if (rc == 0)
-		keep(a, v, s.at, s.len);
-	str_fini(&s);
+		keep(s, text.at, text.len);
+	str_fini(&text);
 	return rc;
 }
 
 static int
-take_json(lua_State *L, int at, struct arena *a, struct pgval *v)
+take_json(const struct slot *s, int at)
 {
+	lua_State *L = s->L;
 	const char *text;
 	size_t len;
 
@@ -163,31 +192,31 @@ take_json(lua_State *L, int at, struct arena *a, struct pgval *v)
 	}
 	text = lua_tolstring(L, -1, &len);
 	if (text != NULL)
-		keep(a, v, text, len);
+		keep(s, text, len);
 	lua_pop(L, 1); /* text */
 	return text != NULL ? 0 : -1;
 }
 
 /* { __lunate = "array" | "json" | "bytea", value, n } */
 static int
-take_wrapped(lua_State *L, int at, const char *kind, struct arena *a,
-	     struct pgval *v)
+take_wrapped(const struct slot *s, const char *kind)
 {
+	lua_State *L = s->L;
 	size_t len;
-	int rc = 0, n;
+	int rc = 0;
 
-	lua_rawgeti(L, at, 1); /* value */
-	lua_rawgeti(L, at, 2); /* value n */
-	n = (int)lua_tointeger(L, -1);
+	lua_rawgeti(L, s->at, 1); /* value */
+	lua_rawgeti(L, s->at, 2); /* value n */
 	if (strcmp(kind, "array") == 0) {
-		rc = take_array(L, lua_gettop(L) - 1, n, a, v);
+		rc = take_array(s, lua_gettop(L) - 1,
+				(int)lua_tointeger(L, -1));
 	} else if (strcmp(kind, "json") == 0) {
-		rc = take_json(L, lua_gettop(L) - 1, a, v);
+		rc = take_json(s, lua_gettop(L) - 1);
 	} else {
 		const char *bytes = lua_tolstring(L, -2, &len);
 
-		keep(a, v, bytes != NULL ? bytes : "", len);
-		v->binary = true;
+		keep(s, bytes != NULL ? bytes : "", bytes != NULL ? len : 0);
+		s->v->binary = true;
 	}
 	lua_pop(L, 2);
 	return rc;
@@ -207,115 +236,119 @@ has_string_key(lua_State *L, int at)
 }
 
 static int
-take_table(lua_State *L, int at, int n, struct arena *a, struct pgval *v,
-	   struct err *e)
+take_table(const struct slot *s)
 {
-	int len = (int)lua_objlen(L, at), rc;
+	int len = (int)lua_objlen(s->L, s->at), rc;
 	const char *kind;
 
-	lua_getfield(L, at, "__lunate"); /* kind */
-	kind = lua_tostring(L, -1);
+	lua_getfield(s->L, s->at, "__lunate"); /* kind */
+	kind = lua_tostring(s->L, -1);
 	if (kind != NULL)
-		rc = take_wrapped(L, at, kind, a, v);
+		rc = take_wrapped(s, kind);
 	else if (len > 0)
-		rc = take_array(L, at, len, a, v);
-	else if (has_string_key(L, at))
-		rc = take_json(L, at, a, v);
+		rc = take_array(s, s->at, len);
+	else if (has_string_key(s->L, s->at))
+		rc = take_json(s, s->at);
 	else
 		rc = -2;
-	lua_pop(L, 1);
+	lua_pop(s->L, 1);
 	if (rc == -2)
-		return unfit(e, n,
-			     "an empty table can be an array or an "
-			     "object; say lunate.array{} or "
-			     "lunate.json{}");
+		return unfit(s, "an empty table can be an array or an object; "
+				"say lunate.array{} or lunate.json{}");
 	if (rc < 0)
-		return unfit(e, n,
-			     "the table cannot be written as an array "
-			     "or as JSON; wrap it in lunate.json or "
-			     "lunate.array and check what it holds");
+		return unfit(s, "the table cannot be written as an array or as "
+				"JSON; wrap it in lunate.json or lunate.array "
+				"and check what it holds");
 	return 0;
 }
 
 /* Through tostring(): "42LL", "42ULL"; anything else is no number. */
 static int
-take_cdata(lua_State *L, int at, int n, struct arena *a, struct pgval *v,
-	   struct err *e)
+take_cdata(const struct slot *s)
 {
+	lua_State *L = s->L;
 	const char *text;
-	size_t len, digits;
+	size_t digits;
 	int rc = 0;
 
 	lua_getglobal(L, "tostring");
-	lua_pushvalue(L, at);
+	lua_pushvalue(L, s->at);
 	lua_call(L, 1, 1); /* text */
-	text = lua_tolstring(L, -1, &len);
+	text = lua_tostring(L, -1);
 	digits = strspn(text, "-0123456789");
 	if (digits == 0 || (strcmp(text + digits, "LL") != 0 &&
 			    strcmp(text + digits, "ULL") != 0))
-		rc = unfit(e, n,
-			   "a cdata that is not an int64; pass a number "
-			   "or a string");
+		rc = unfit(s, "a cdata that is not an int64; pass a number or "
+			      "a string");
 	else
-		keep(a, v, text, digits);
+		keep(s, text, digits);
 	lua_pop(L, 1);
 	return rc;
 }
 
 static int
-take_one(lua_State *L, int at, int n, struct arena *a, struct pgval *v,
-	 struct err *e)
+take_string(const struct slot *s)
 {
-	const char *bytes;
-	char text[40];
 	size_t len;
+	const char *bytes = lua_tolstring(s->L, s->at, &len);
 
-	if (is_null(L, at))
+	if (memchr(bytes, 0, len) != NULL)
+		return unfit(s, "a string with a zero byte is not text; pass "
+				"lunate.bytea(s)");
+	if (len > INT32_MAX / 2)
+		return unfit(s, "longer than 1 GiB");
+	keep(s, bytes, len);
+	return 0;
+}
+
+static int
+take_one(const struct slot *s)
+{
+	lua_State *L = s->L;
+	char text[40];
+	int len;
+
+	if (is_null(L, s->at))
 		return 0;
-	switch (lua_type(L, at)) {
+	switch (lua_type(L, s->at)) {
 	case LUA_TBOOLEAN:
-		keep(a, v, lua_toboolean(L, at) ? "t" : "f", 1);
+		keep(s, lua_toboolean(L, s->at) ? "t" : "f", 1);
 		return 0;
 	case LUA_TNUMBER:
-		len = (size_t)number_text(text, sizeof(text),
-					  lua_tonumber(L, at));
-		keep(a, v, text, len);
+		len = number_text(text, sizeof(text), lua_tonumber(L, s->at));
+		keep(s, text, (size_t)len);
 		return 0;
 	case LUA_TSTRING:
-		bytes = lua_tolstring(L, at, &len);
-		if (memchr(bytes, 0, len) != NULL)
-			return unfit(e, n,
-				     "a string with a zero byte is not "
-				     "text; pass lunate.bytea(s)");
-		if (len > INT32_MAX / 2)
-			return unfit(e, n, "longer than 1 GiB");
-		keep(a, v, bytes, len);
-		return 0;
+		return take_string(s);
 	case LUA_TTABLE:
-		return take_table(L, at, n, a, v, e);
+		return take_table(s);
 	case CDATA:
-		return take_cdata(L, at, n, a, v, e);
+		return take_cdata(s);
 	default:
-		return err_set(e, LUNATE_EPARAM,
-			       "parameter $%d: a %s cannot be a parameter", n,
-			       luaL_typename(L, at));
+		return err_set(s->e, LUNATE_EPARAM,
+			       "parameter $%d: a %s cannot be a parameter",
+			       s->n, luaL_typename(L, s->at));
 	}
 }
 
 int
-params_take(lua_State *L, int first, int last, struct arena *a,
-	    struct pgval **vals, struct err *e)
+params_take(lua_State *L, int first, struct params *p, struct err *e)
 {
-	int n = last - first + 1;
-	struct pgval *v;
+	int n = lua_gettop(L) - first + 1;
+	struct slot s = {.L = L, .a = p->arena, .e = e};
 
-	*vals = NULL;
+	p->vals = NULL;
+	p->n = 0;
 	if (n <= 0)
 		return 0;
-	v = arena_new(a, (size_t)n * sizeof(*v));
-	for (int i = 0; i < n; i++)
-		if (take_one(L, first + i, i + 1, a, &v[i], e) < 0)
+	p->vals = arena_new(p->arena, (size_t)n * sizeof(*p->vals));
+	p->n = n;
+	for (int i = 0; i < n; i++) {
+		s.at = first + i;
+		s.n = i + 1;
+		s.v = &p->vals[i];
+		if (take_one(&s) < 0)
 			return e->code;
-	*vals = v;
-	return n;
+	}
+	return 0;
 }

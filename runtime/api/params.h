@@ -19,11 +19,16 @@
 #include "mem.h"
 #include "pgreq.h"
 
-/* Values first..last of the stack.  LUNATE_EPARAM names the parameter and
- * what to do, never its value. */
+struct params {
+	struct arena *arena; /* set by the caller */
+	struct pgval *vals;
+	int n;
+};
+
+/* The values from stack index `first` to the top.  LUNATE_EPARAM names the
+ * parameter and what to do, never its value. */
 MUST_USE
-int params_take(lua_State *L, int first, int last, struct arena *a,
-		struct pgval **vals, struct err *e);
+int params_take(lua_State *L, int first, struct params *p, struct err *e);
 
 /* core.set_json(encode, decode) */
 int params_set_json(lua_State *L);

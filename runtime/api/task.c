@@ -9,7 +9,7 @@ static char vm_key;	/* registry: struct vm */
 static char errors_key; /* registry: function that makes an error value */
 static char token;	/* what an await in a user's coroutine yields */
 
-/* ---- the VM ------------------------------------------------------------------ */
+/* ---- the VM ------------------------------------------------------------- */
 
 struct vm *
 vm_of(lua_State *L)
@@ -65,7 +65,7 @@ vm_close(struct vm *vm)
 	mem_free(vm);
 }
 
-/* ---- errors as values ---------------------------------------------------------- */
+/* ---- errors as values --------------------------------------------------- */
 
 void
 push_err(lua_State *L, const struct err *e)
@@ -74,10 +74,14 @@ push_err(lua_State *L, const struct err *e)
 	lua_rawget(L, LUA_REGISTRYINDEX); /* make */
 	lua_pushstring(L, err_word(e->code));
 	lua_pushstring(L, e->text);
+	lua_createtable(L, 0, 3); /* make code text more */
 	lua_pushstring(L, e->sqlstate);
+	lua_setfield(L, -2, "sqlstate");
 	lua_pushboolean(L, err_retryable(e->code));
+	lua_setfield(L, -2, "retryable");
 	lua_pushstring(L, e->constraint);
-	lua_call(L, 5, 1); /* err */
+	lua_setfield(L, -2, "constraint");
+	lua_call(L, 3, 1); /* err */
 }
 
 int
@@ -118,7 +122,7 @@ task_push_token(lua_State *L)
 	return 1;
 }
 
-/* ---- running -------------------------------------------------------------------- */
+/* ---- running ------------------------------------------------------------ */
 
 /* Its coroutine has ended; what it returned was taken by its Lua wrapper. */
 static void
@@ -134,7 +138,7 @@ over(struct task *t, int rc)
 	if (t->handle != NULL)
 		*t->handle = 1;
 	luaL_unref(vm->L, LUA_REGISTRYINDEX, t->ref);
-	vm->live--;
+	vm->idle = --vm->live == 0;
 	free_task(t);
 }
 
@@ -198,6 +202,7 @@ task_spawn(struct vm *vm, lua_State *L, int nargs)
 	list_init(&t->link);
 	list_push_back(&vm->tasks, &t->link);
 	vm->live++;
+	vm->idle = false;
 	loop_defer(vm->loop, LOOP_TASKS, &t->job);
 	return t;
 }
@@ -231,7 +236,7 @@ task_context(const struct vm *vm)
 	return vm->cur != NULL ? vm->cur->context : vm->context;
 }
 
-/* ---- waiting --------------------------------------------------------------------- */
+/* ---- waiting ------------------------------------------------------------ */
 
 void
 wait_finish(struct wait *w)
@@ -295,6 +300,6 @@ void
 vm_run(struct vm *vm)
 {
 	OBJ_CHECK(vm, VM_MAGIC);
-	while (vm->live > 0 && !vm->quit)
-		loop_turn(vm->loop, 60.0);
+	vm->idle = vm->live == 0;
+	loop_run_until(vm->loop, &vm->idle);
 }

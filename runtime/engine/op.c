@@ -1,33 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "op.h"
 
+#include "op_int.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "catalog.h"
 #include "runtime.h"
 #include "tx.h"
-
-/* What follows a step. */
-enum next { NEXT, WAIT, AGAIN, END };
-
-enum step_name {
-	ADMIT,
-	KNOW,
-	ALLOW,
-	SCOPE,
-	TUNE,
-	RECALL,
-	ROUTE,
-	LEASE,
-	SEND,
-	SETTLE,
-	RECORD,
-	ANSWER,
-	STEPS
-};
-
-static void run(struct op *op);
 
 static enum next
 refuse(struct op *op, const struct err *e)
@@ -43,12 +24,11 @@ refuse_code(struct op *op, enum err_code code, const char *text)
 	return END;
 }
 
-/* ---- before the server ------------------------------------------------------ */
-
-static void on_deadline(struct ev_loop *ev, ev_timer *t, int events);
+/* ---- before the server -------------------------------------------------- */
 
 /* Without a deadline of the caller the class still bounds everything: the
- * longest wait for a connection and the longest run of the statement. */
+ * longest wait for a connection and the longest run of the statement.  What
+ * may last (streams, scripts) has no such bound. */
 static void
 arm_deadline(struct op *op)
 {
@@ -57,8 +37,9 @@ arm_deadline(struct op *op)
 
 	if (op->deadline_us != 0)
 		left = op->deadline_us - op->began_us;
-	ev_timer_set(&op->timer, left > 0 ? (double)left / 1e6 : 0.0, 0.);
-	ev_timer_start(loop_ev(op->w->loop), &op->timer);
+	else if (op->tx != NULL && op->tx->mode == POOL_LONG)
+		return;
+	loop_timer_start(&op->timer, left);
 }
 
 /* The generation in force now holds for the whole operation. */
@@ -81,7 +62,7 @@ unfit(const struct op *op)
 	const struct stmt *s = op->stmt;
 
 	if (op->flags & OP_INTERNAL)
-		return NULL;
+		return NULL; /* ours, or db:script on its own session */
 	if (s->kind == STMT_COPY)
 		return "COPY goes through db:copy_in or db:copy_out";
 	if (s->tx != STMT_TX_NONE)
@@ -157,7 +138,7 @@ catalog_ready(void *arg)
 	struct op *op;
 
 	OBJ_CAST(op, arg, OP_MAGIC);
-	run(op);
+	op_run(op);
 }
 
 /* A read is what the grammar calls read-only and whose functions the catalog
@@ -188,7 +169,7 @@ route(struct op *op)
 	return NEXT;
 }
 
-/* ---- the connection ---------------------------------------------------------- */
+/* ---- the connection ----------------------------------------------------- */
 
 static void
 on_refused(struct pool_job *job, const struct err *e)
@@ -199,7 +180,7 @@ on_refused(struct pool_job *job, const struct err *e)
 	op->in_pool = false;
 	op->err = *e;
 	op->step = RECORD;
-	run(op);
+	op_run(op);
 }
 
 static void
@@ -211,7 +192,7 @@ on_granted(struct pool_job *job, struct pool_member *m)
 	op->in_pool = false;
 	op->tx->member = m;
 	op->step = SEND;
-	run(op);
+	op_run(op);
 }
 
 static enum gate_priority
@@ -324,7 +305,7 @@ send(struct op *op)
 	return WAIT;
 }
 
-/* ---- after the server --------------------------------------------------------- */
+/* ---- after the server --------------------------------------------------- */
 
 static void
 on_answer(struct pgreq *r)
@@ -334,7 +315,7 @@ on_answer(struct pgreq *r)
 	OBJ_CHECK(op, OP_MAGIC);
 	op->in_pool = false;
 	op->step = SETTLE;
-	run(op);
+	op_run(op);
 }
 
 static void
@@ -344,117 +325,6 @@ on_chunk(struct pgreq *r, struct rows *rows)
 
 	OBJ_CHECK(op, OP_MAGIC);
 	op->chunk(op, rows);
-}
-
-static void
-on_nap_over(struct ev_loop *ev, ev_timer *t, int events)
-{
-	struct op *op;
-
-	(void)ev, (void)events;
-	OBJ_CAST(op, t->data, OP_MAGIC);
-	op->step = LEASE;
-	run(op);
-}
-
-/* Full jitter: anything up to base * 2^attempt. */
-static enum next
-nap(struct op *op)
-{
-	const struct retry_rules *r = &op->rules->retry;
-	int64_t top = r->base_ms << (op->attempts < 8 ? op->attempts : 8);
-
-	if (top > r->cap_ms)
-		top = r->cap_ms;
-	ev_timer_set(&op->nap,
-		     (double)worker_random(op->w, (uint64_t)top * 1000) / 1e6,
-		     0.);
-	ev_timer_start(loop_ev(op->w->loop), &op->nap);
-	return WAIT;
-}
-
-static bool
-may_retry(const struct op *op)
-{
-	return op->tx == NULL &&
-	       op->attempts <= op->rules->classes[op->cls].retries &&
-	       !op->w->rt->closing;
-}
-
-/* A write on a lane that only reads: nothing has happened, so it goes out
- * again as what it is. */
-static enum next
-settle_failed(struct op *op)
-{
-	const struct err *e = &op->req.err;
-
-	if (e->code == LUNATE_EREADONLY && op->tx == NULL && op->read &&
-	    !(op->flags & OP_READ_ONLY)) {
-		op->read = false;
-		op->cls = op->cls_given ? op->cls : RULES_WRITE;
-		return AGAIN;
-	}
-	if (e->code == LUNATE_ECONFLICT && may_retry(op))
-		return nap(op);
-	op->err = *e;
-	if (strcmp(e->sqlstate, "57014") == 0) {
-		op->err.code = LUNATE_EDEADLINE;
-		err_wrap(&op->err, "statement timeout of its class passed");
-	}
-	return END;
-}
-
-static enum next
-settle_lost(struct op *op)
-{
-	const struct pgreq *r = &op->req;
-	bool nothing_done = op->read || !r->maybe_ran;
-
-	op->solo = true;
-	if (nothing_done && may_retry(op))
-		return AGAIN;
-	op->err = r->err;
-	op->err.code = nothing_done ? LUNATE_ELOST : LUNATE_EINDOUBT;
-	if (op->tx != NULL && op->stmt->tx != STMT_TX_COMMIT)
-		op->err.code = LUNATE_ELOST; /* without COMMIT: rolled back */
-	if (op->err.code == LUNATE_EINDOUBT)
-		err_wrap(&op->err,
-			 "the connection was lost after the write was sent: it "
-			 "may or may not have happened; look before you repeat "
-			 "it");
-	return END;
-}
-
-static enum next
-settle(struct op *op)
-{
-	op->attempts++;
-	switch (op->req.fate) {
-	case PGREQ_DONE:
-		op->rows = op->req.rows;
-		op->affected = op->req.affected;
-		pace_saw(&op->w->pace, op->stmt->hash, op->req.ran_us);
-		return NEXT;
-	case PGREQ_FAILED:
-		return settle_failed(op);
-	case PGREQ_NOT_RUN:
-		catalog_saw(op->w->catalog, &op->req.err);
-		if (op->attempts < 20 && op->tx == NULL) {
-			op->solo = op->attempts > 2;
-			return AGAIN;
-		}
-		op->err = op->req.err;
-		if (op->err.code == 0)
-			err_set(&op->err, LUNATE_ELOST,
-				"the statement was "
-				"never run");
-		return END;
-	case PGREQ_LOST:
-		return settle_lost(op);
-	case PGREQ_PENDING:
-		break;
-	}
-	obj_panic(__FILE__, __LINE__, "a request ended without a fate");
 }
 
 /* Inside a transaction DDL counts twice: for what follows in it, and at its
@@ -497,8 +367,8 @@ answer(struct op *op)
 {
 	struct worker *w = op->w;
 
-	ev_timer_stop(loop_ev(w->loop), &op->timer);
-	ev_timer_stop(loop_ev(w->loop), &op->nap);
+	loop_timer_stop(&op->timer);
+	loop_timer_stop(&op->nap);
 	list_remove(&op->link);
 	w->nops--;
 	__atomic_sub_fetch(&w->queued, 1, __ATOMIC_RELAXED);
@@ -516,13 +386,13 @@ static const struct {
 	[ALLOW] = {"allow", allow},    [SCOPE] = {"scope", scope},
 	[TUNE] = {"tune", tune},       [RECALL] = {"recall", recall},
 	[ROUTE] = {"route", route},    [LEASE] = {"lease", lease},
-	[SEND] = {"send", send},       [SETTLE] = {"settle", settle},
+	[SEND] = {"send", send},       [SETTLE] = {"settle", op_settle},
 	[RECORD] = {"record", record}, [ANSWER] = {"answer", answer},
 };
 
 /* A refusal goes on to record; from record on there is no other way. */
-static void
-run(struct op *op)
+void
+op_run(struct op *op)
 {
 	for (;;) {
 		enum next n = steps[op->step].run(op);
@@ -557,17 +427,13 @@ run_next(struct loop_job *job)
 
 	OBJ_CHECK(op, OP_MAGIC);
 	op->starting = false;
-	run(op);
+	op_run(op);
 }
 
 static void
-on_deadline(struct ev_loop *ev, ev_timer *t, int events)
+on_deadline(struct loop_timer *t)
 {
-	struct op *op;
-
-	(void)ev, (void)events;
-	OBJ_CAST(op, t->data, OP_MAGIC);
-	op_cancel(op, LUNATE_EDEADLINE);
+	op_cancel(CONTAINER_OF(t, struct op, timer), LUNATE_EDEADLINE);
 }
 
 void
@@ -580,9 +446,8 @@ op_init(struct op *op, struct worker *w)
 	op->max_bytes = w->rt->max_result_bytes;
 	loop_job_init(&op->next, run_next);
 	catalog_wait_init(&op->wait);
-	ev_init(&op->timer, on_deadline);
-	ev_init(&op->nap, on_nap_over);
-	op->timer.data = op->nap.data = op;
+	loop_timer_init(&op->timer, w->loop, on_deadline);
+	loop_timer_init(&op->nap, w->loop, op_nap_over);
 }
 
 void
@@ -594,7 +459,7 @@ op_start(struct op *op)
 	__atomic_add_fetch(&op->w->queued, 1, __ATOMIC_RELAXED);
 	op->starting = true;
 	op->step = ADMIT;
-	run(op);
+	op_run(op);
 	op->starting = list_linked(&op->next.link);
 }
 
@@ -606,11 +471,12 @@ say_why(struct op *op, enum err_code code)
 		err_set(&op->err, code,
 			"the deadline passed %s; raise the timeout, or look at "
 			"what the statement waits for",
-			op->in_pool ? "while waiting for a connection"
-				    : "while the statement ran");
+			op->req.conn != NULL ? "while the statement ran"
+			: op->in_pool	     ? "while waiting for a connection"
+					     : "before the statement was sent");
 	else
 		err_set(&op->err, code, "the operation was cancelled");
-	if (op->in_pool || op->read || op->req.conn == NULL)
+	if (op->read || op->req.conn == NULL)
 		return;
 	if (op->tx == NULL || op->stmt->tx == STMT_TX_COMMIT)
 		err_wrap(&op->err, "the write may or may not have happened");
@@ -620,7 +486,7 @@ static void
 let_go(struct op *op)
 {
 	catalog_unwait(&op->wait);
-	ev_timer_stop(loop_ev(op->w->loop), &op->nap);
+	loop_timer_stop(&op->nap);
 	if (op->in_pool && pool_withdraw(op->w->pool, &op->job))
 		op->in_pool = false;
 	else if (op->req.conn != NULL)
@@ -649,7 +515,7 @@ op_end_now(struct op *op, const struct err *why)
 	}
 	loop_undefer(&op->next);
 	op->starting = false;
-	run(op);
+	op_run(op);
 }
 
 void

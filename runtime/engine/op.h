@@ -26,8 +26,6 @@
 #ifndef OP_H
 #define OP_H
 
-#include <ev.h>
-
 #include "catalog.h"
 #include "pool.h"
 #include "rules.h"
@@ -82,9 +80,9 @@ struct op {
 	struct rules *rules;
 	struct pgreq req;
 	struct pool_job job;
-	struct loop_job next; /* runs the steps from the loop */
-	ev_timer timer;	      /* deadline */
-	ev_timer nap;	      /* before a retry */
+	struct loop_job next;	 /* runs the steps from the loop */
+	struct loop_timer timer; /* deadline */
+	struct loop_timer nap;	 /* before a retry */
 	int64_t began_us;
 	bool read;		  /* proven */
 	bool solo;		  /* after a failure: not in company again */

@@ -70,6 +70,9 @@ void tx_op_ended(struct tx *t, struct op *op);
  * waiting.  Harmless when it is closed. */
 void tx_end(struct tx *t);
 
+/* Something in it failed that was no operation (COPY). */
+void tx_failed(struct tx *t, const struct err *e);
+
 /* Savepoint level changed by a ROLLBACK TO that succeeded. */
 void tx_recovered(struct tx *t);
 

@@ -7,6 +7,8 @@
 void
 worker_init(struct worker *w, struct runtime *rt, int index, struct loop *loop)
 {
+	struct pool_base base;
+
 	OBJ_INIT(w, WORKER_MAGIC);
 	w->rt = rt;
 	w->index = index;
@@ -14,8 +16,8 @@ worker_init(struct worker *w, struct runtime *rt, int index, struct loop *loop)
 	w->loop = loop;
 	w->seed = (uint64_t)loop_now_us(w->loop) * 2654435761u + 1 +
 		  (uint64_t)index;
-	w->pool = pool_new(w->loop, rt->crew, &rt->pool_rules, &rt->target,
-			   &rt->budget);
+	base = (struct pool_base){loop, rt->crew, &rt->target, &rt->budget};
+	w->pool = pool_new(&base, &rt->pool_rules);
 	w->catalog = catalog_new(w->loop, w->pool, &rt->schema_epoch);
 }
 

@@ -75,7 +75,8 @@ void crew_job_init(struct crew_job *job, struct loop *home,
 /* From any thread; the job is IDLE.  done never runs inside this call. */
 void crew_submit(struct crew *c, struct crew_job *job);
 
-/* From the job's home.  True: it was waiting, it never runs, and it is the caller's again.  False:
+/* From the job's home.  True: it was waiting, it never runs, and it is the
+ * caller's again.  False:
  * it was never submitted, or it started, and then done will say how it went.
  */
 MUST_USE

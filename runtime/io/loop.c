@@ -143,6 +143,40 @@ loop_job_init(struct loop_job *job, void (*run)(struct loop_job *))
 	job->run = run;
 }
 
+static void
+on_timer(struct ev_loop *ev, ev_timer *w, int events)
+{
+	struct loop_timer *t = w->data;
+
+	(void)ev, (void)events;
+	t->fire(t);
+}
+
+void
+loop_timer_init(struct loop_timer *t, struct loop *l,
+		void (*fire)(struct loop_timer *t))
+{
+	OBJ_CHECK(l, LOOP_MAGIC);
+	ev_init(&t->ev, on_timer);
+	t->ev.data = t;
+	t->loop = l;
+	t->fire = fire;
+}
+
+void
+loop_timer_start(struct loop_timer *t, int64_t us)
+{
+	ev_timer_stop(t->loop->ev, &t->ev);
+	ev_timer_set(&t->ev, us > 0 ? (double)us / 1e6 : 0.0, 0.);
+	ev_timer_start(t->loop->ev, &t->ev);
+}
+
+void
+loop_timer_stop(struct loop_timer *t)
+{
+	ev_timer_stop(t->loop->ev, &t->ev);
+}
+
 void
 loop_defer(struct loop *l, enum loop_phase phase, struct loop_job *job)
 {

@@ -45,6 +45,13 @@ struct loop_letter {
 	void (*run)(struct loop_letter *letter);
 };
 
+/* A moment to come; embedded in its owner, for floors that know no libev. */
+struct loop_timer {
+	ev_timer ev;
+	struct loop *loop;
+	void (*fire)(struct loop_timer *t);
+};
+
 struct loop *loop_new(void);
 
 /* The underlying loop, for watchers of io modules. */
@@ -56,6 +63,14 @@ int64_t loop_now_us(const struct loop *l);
 void loop_refresh(struct loop *l);
 
 void loop_job_init(struct loop_job *job, void (*run)(struct loop_job *));
+
+void loop_timer_init(struct loop_timer *t, struct loop *l,
+		     void (*fire)(struct loop_timer *t));
+
+/* Fires once, `us` microseconds after the loop's present time (<= 0: in the
+ * next turn); a timer that is set is set anew. */
+void loop_timer_start(struct loop_timer *t, int64_t us);
+void loop_timer_stop(struct loop_timer *t);
 
 /* Runs once at the end of this turn; a job already waiting stays where it
  * is. */

@@ -83,34 +83,61 @@ send_plain(struct pgconn *c, struct pgreq *r, enum pgitem_kind kind,
 
 #define MAX_FAST_VALS 16
 
-/* libpq wants three parallel arrays. */
-static bool
-send_vals(struct pgconn *c, const char *name, const char *sql,
-	  const struct pgval *vals, int n)
-{
-	const char *at_few[MAX_FAST_VALS], **at = at_few;
-	int len_few[MAX_FAST_VALS], *len = len_few;
-	int fmt_few[MAX_FAST_VALS], *fmt = fmt_few;
-	int rc;
+/* A named statement, or the text of one. */
+struct target {
+	const char *name; /* NULL: sql */
+	const char *sql;
+};
 
+/* libpq wants three parallel arrays. */
+struct arrays {
+	const char *at_few[MAX_FAST_VALS], **at;
+	int len_few[MAX_FAST_VALS], *len;
+	int fmt_few[MAX_FAST_VALS], *fmt;
+};
+
+static void
+split_vals(struct arrays *a, const struct pgval *vals, int n)
+{
+	a->at = a->at_few;
+	a->len = a->len_few;
+	a->fmt = a->fmt_few;
 	if (n > MAX_FAST_VALS) {
-		at = mem_new((size_t)n * sizeof(*at));
-		len = mem_new((size_t)n * sizeof(*len));
-		fmt = mem_new((size_t)n * sizeof(*fmt));
+		a->at = mem_new((size_t)n * sizeof(*a->at));
+		a->len = mem_new((size_t)n * sizeof(*a->len));
+		a->fmt = mem_new((size_t)n * sizeof(*a->fmt));
 	}
 	for (int i = 0; i < n; i++) {
-		at[i] = vals[i].at;
-		len[i] = vals[i].len;
-		fmt[i] = vals[i].binary;
+		a->at[i] = vals[i].at;
+		a->len[i] = vals[i].len;
+		a->fmt[i] = vals[i].binary;
 	}
-	rc = name != NULL
-		     ? PQsendQueryPrepared(c->pg, name, n, at, len, fmt, 0)
-		     : PQsendQueryParams(c->pg, sql, n, NULL, at, len, fmt, 0);
-	if (n > MAX_FAST_VALS) {
-		mem_free(at);
-		mem_free(len);
-		mem_free(fmt);
-	}
+}
+
+static void
+free_arrays(struct arrays *a)
+{
+	if (a->at == a->at_few)
+		return;
+	mem_free(a->at);
+	mem_free(a->len);
+	mem_free(a->fmt);
+}
+
+static bool
+send_vals(struct pgconn *c, struct target to, const struct pgval *vals, int n)
+{
+	struct arrays a;
+	int rc;
+
+	split_vals(&a, vals, n);
+	if (to.name != NULL)
+		rc = PQsendQueryPrepared(c->pg, to.name, n, a.at, a.len, a.fmt,
+					 0);
+	else
+		rc = PQsendQueryParams(c->pg, to.sql, n, NULL, a.at, a.len,
+				       a.fmt, 0);
+	free_arrays(&a);
 	return rc == 1;
 }
 
@@ -119,7 +146,8 @@ send_part(struct pgconn *c, struct pgreq *r, enum pgitem_kind kind,
 	  const struct pgpart *part)
 {
 	push_item(c, (struct pgitem){kind, r, r->group, NULL});
-	return send_vals(c, NULL, part->sql, part->vals, part->nvals);
+	return send_vals(c, (struct target){NULL, part->sql}, part->vals,
+			 part->nvals);
 }
 
 /* Prepares under a new name; the item is charged to the request that needed
@@ -130,6 +158,12 @@ send_prepare(struct pgconn *c, struct pgreq *r, struct pgprep *p,
 {
 	push_item(c, (struct pgitem){PGITEM_PREPARE, r, r->group, p});
 	return PQsendPrepare(c->pg, pgprep_name(p), sql, 0, NULL) == 1;
+}
+
+static struct target
+target_of(const struct pgprep *p, const char *sql)
+{
+	return (struct target){p != NULL ? pgprep_name(p) : NULL, sql};
 }
 
 static bool
@@ -146,7 +180,7 @@ send_context(struct pgconn *c, struct pgreq *r)
 		c->ctx_prep = p;
 	}
 	push_item(c, (struct pgitem){PGITEM_CONTEXT, r, r->group, p});
-	return send_vals(c, p != NULL ? pgprep_name(p) : NULL, ctx_sql, &v, 1);
+	return send_vals(c, target_of(p, ctx_sql), &v, 1);
 }
 
 static bool
@@ -163,8 +197,7 @@ send_statement(struct pgconn *c, struct pgreq *r)
 		}
 	}
 	push_item(c, (struct pgitem){PGITEM_STMT, r, r->group, p});
-	return send_vals(c, p != NULL ? pgprep_name(p) : NULL, r->sql, r->vals,
-			 r->nvals);
+	return send_vals(c, target_of(p, r->sql), r->vals, r->nvals);
 }
 
 static bool

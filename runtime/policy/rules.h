@@ -2,7 +2,7 @@
  *
  * rules - one immutable generation of everything an operator may change.
  *
- *   built (load) --publish--> current --next publish--> old --last unpin--> (freed)
+ *   built --publish--> current --next publish--> old --last unpin--> (freed)
  *
  * An operation pins the current generation when it is admitted and keeps it
  * to its end, so two rules it meets always belong together.  What a module

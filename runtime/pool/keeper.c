@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HURRY_S 0.01
-#define REST_S 1.0
+#define HURRY_US 10000
+#define REST_US 1000000
 #define PING_US 5000000
 #define TOLD_US 10000000
 
@@ -78,7 +78,7 @@ keep_min(struct pool *p)
 		;
 }
 
-/* ---- waiters ---------------------------------------------------------------- */
+/* ---- waiters ------------------------------------------------------------ */
 
 static void
 exhausted(struct pool *p, struct err *e)
@@ -166,7 +166,7 @@ warn(struct pool *p, int64_t now)
 	}
 }
 
-/* ---- members ---------------------------------------------------------------- */
+/* ---- members ------------------------------------------------------------ */
 
 static void
 look_at_idle(struct pool *p, int64_t now)
@@ -215,13 +215,12 @@ look_at_leased(struct pool *p, int64_t now)
 }
 
 static void
-on_tick(struct ev_loop *ev, ev_timer *w, int events)
+on_tick(struct loop_timer *t)
 {
-	struct pool *p;
+	struct pool *p = CONTAINER_OF(t, struct pool, tick);
 	int64_t now;
 
-	(void)ev, (void)events;
-	OBJ_CAST(p, w->data, POOL_MAGIC);
+	OBJ_CHECK(p, POOL_MAGIC);
 	loop_refresh(p->loop);
 	now = loop_now_us(p->loop);
 	expire(p, &p->share, now);
@@ -234,34 +233,32 @@ on_tick(struct ev_loop *ev, ev_timer *w, int events)
 	keep_min(p);
 	if (pool_waiting(p) > 0)
 		pool_wake(p);
-	else if (p->tick.repeat < REST_S) {
-		p->tick.repeat = REST_S;
-		ev_timer_again(loop_ev(p->loop), &p->tick);
-	}
+	else
+		p->tick_us = REST_US;
+	loop_timer_start(&p->tick, p->tick_us);
 }
 
 /* Somebody waits: look often. */
 void
 keeper_hurry(struct pool *p)
 {
-	if (p->tick.repeat <= HURRY_S)
+	if (p->tick_us <= HURRY_US)
 		return;
-	p->tick.repeat = HURRY_S;
-	ev_timer_again(loop_ev(p->loop), &p->tick);
+	p->tick_us = HURRY_US;
+	loop_timer_start(&p->tick, p->tick_us);
 }
 
 void
 keeper_start(struct pool *p)
 {
-	ev_init(&p->tick, on_tick);
-	p->tick.data = p;
-	p->tick.repeat = REST_S;
-	ev_timer_again(loop_ev(p->loop), &p->tick);
+	loop_timer_init(&p->tick, p->loop, on_tick);
+	p->tick_us = REST_US;
+	loop_timer_start(&p->tick, p->tick_us);
 	keep_min(p);
 }
 
 void
 keeper_stop(struct pool *p)
 {
-	ev_timer_stop(loop_ev(p->loop), &p->tick);
+	loop_timer_stop(&p->tick);
 }

@@ -84,21 +84,21 @@ pool_random(struct pool *p)
 }
 
 struct pool *
-pool_new(struct loop *loop, struct crew *crew, const struct pool_rules *rules,
-	 const struct pool_target *target, struct pool_budget *budget)
+pool_new(const struct pool_base *base, const struct pool_rules *rules)
 {
 	struct pool *p = mem_new(sizeof(*p));
 
 	assert(rules->max > 0 && rules->min >= 0 && rules->max_logins > 0);
-	assert(rules->group_size > 0 && target->url != NULL);
+	assert(rules->group_size > 0 && base->target->url != NULL);
 	OBJ_INIT(p, POOL_MAGIC);
-	p->loop = loop;
-	p->crew = crew;
-	p->resolve = resolve_new(loop, crew, RESOLVE_TTL_MS, resolve_system);
+	p->loop = base->loop;
+	p->crew = base->crew;
+	p->resolve = resolve_new(p->loop, p->crew, RESOLVE_TTL_MS,
+				 resolve_system);
 	p->rules = *rules;
-	p->target = *target;
-	p->budget = budget;
-	p->seed = ((uint64_t)loop_now_us(loop) ^ (uint64_t)(uintptr_t)p) | 1;
+	p->target = *base->target;
+	p->budget = base->budget;
+	p->seed = ((uint64_t)loop_now_us(p->loop) ^ (uint64_t)(uintptr_t)p) | 1;
 	for (int i = 0; i < MEMBER_STATES; i++)
 		list_init(&p->members[i]);
 	list_init(&p->refused);
@@ -106,7 +106,7 @@ pool_new(struct loop *loop, struct crew *crew, const struct pool_rules *rules,
 	gate_init(&p->whole, rules->queue_max, rules->age_ms);
 	loop_job_init(&p->dispatch, run_dispatch);
 	loop_job_init(&p->tell, run_tell);
-	p->granted_us = loop_now_us(loop);
+	p->granted_us = loop_now_us(p->loop);
 	keeper_start(p);
 	return p;
 }
@@ -169,7 +169,7 @@ pool_withdraw(struct pool *p, struct pool_job *job)
 	return true;
 }
 
-/* ---- leases ---------------------------------------------------------------- */
+/* ---- leases ------------------------------------------------------------- */
 
 void
 pool_member_send(struct pool_member *m, struct pgreq *r)
@@ -227,13 +227,15 @@ pool_release(struct pool *p, struct pool_member **pm, bool dirty)
 		member_settle(m);
 }
 
-/* ---- figures ---------------------------------------------------------------- */
+/* ---- figures ------------------------------------------------------------ */
 
 void
 pool_stats(const struct pool *p, struct pool_stats *out)
 {
 	OBJ_CHECK(p, POOL_MAGIC);
 	*out = p->stats;
+	out->cancels = p->cancels.cancels;
+	out->cancel_hits = p->cancels.hits;
 	out->total = pool_open(p);
 	out->idle = p->count[MEMBER_IDLE];
 	out->logins = p->count[MEMBER_LOGIN];
@@ -290,7 +292,7 @@ pool_forget(struct pool *p)
 					      ->conn);
 }
 
-/* ---- the end ---------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------ */
 
 void
 pool_close(struct pool *p, const struct err *why)

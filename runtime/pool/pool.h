@@ -46,7 +46,13 @@
 enum pool_want { POOL_SHARE, POOL_SOLO, POOL_LEASE };
 
 /* What a session must be set to for a piece of work. */
-enum pool_mode { POOL_READ, POOL_WRITE, POOL_CRITICAL, POOL_MODES };
+enum pool_mode {
+	POOL_READ,
+	POOL_WRITE,
+	POOL_CRITICAL,
+	POOL_LONG, /* streams, COPY, scripts: no statement_timeout */
+	POOL_MODES
+};
 
 struct pool_rules {
 	int min, max;
@@ -115,10 +121,16 @@ struct pool_budget {
 	int max;  /* atomic */
 };
 
-struct pool *pool_new(struct loop *loop, struct crew *crew,
-		      const struct pool_rules *rules,
-		      const struct pool_target *target,
-		      struct pool_budget *budget);
+/* What a pool is built on; all borrowed for its life, rules are copied. */
+struct pool_base {
+	struct loop *loop;
+	struct crew *crew;
+	const struct pool_target *target;
+	struct pool_budget *budget;
+};
+
+struct pool *pool_new(const struct pool_base *base,
+		      const struct pool_rules *rules);
 
 /* note(): from the loop, never from inside a call of the owner. */
 void pool_on_note(struct pool *p,

@@ -11,8 +11,6 @@
 #ifndef POOL_INT_H
 #define POOL_INT_H
 
-#include <ev.h>
-
 #include "pool.h"
 #include "resolve.h"
 
@@ -68,7 +66,8 @@ struct pool {
 
 	struct loop_job dispatch; /* LOOP_SEND */
 	struct loop_job tell;	  /* LOOP_TASKS: refusals */
-	ev_timer tick;		  /* 10 ms while somebody waits, else 1 s */
+	struct loop_timer tick;
+	int64_t tick_us; /* 10 ms while somebody waits, else 1 s */
 
 	int64_t granted_us;    /* last time work was handed out */
 	int64_t next_login_us; /* backoff */
@@ -80,6 +79,7 @@ struct pool {
 	int64_t near_told_us, queue_told_us;
 	uint64_t seed;
 	struct pool_stats stats;
+	struct pgconn_counts cancels;
 };
 
 static inline int

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What an answer of the server means.  Decided by SQLSTATE and by what was
+ * sent, never by the text of a message.
+ */
+#include "op_int.h"
+
+#include <string.h>
+
+#include "runtime.h"
+#include "tx.h"
+
+void
+op_nap_over(struct loop_timer *t)
+{
+	struct op *op = CONTAINER_OF(t, struct op, nap);
+
+	OBJ_CHECK(op, OP_MAGIC);
+	op->step = LEASE;
+	op_run(op);
+}
+
+/* Full jitter: anything up to base * 2^attempt. */
+static enum next
+nap(struct op *op)
+{
+	const struct retry_rules *r = &op->rules->retry;
+	int64_t top = r->base_ms << (op->attempts < 8 ? op->attempts : 8);
+
+	if (top > r->cap_ms)
+		top = r->cap_ms;
+	loop_timer_start(&op->nap,
+			 (int64_t)worker_random(op->w, (uint64_t)top * 1000));
+	return WAIT;
+}
+
+static bool
+may_retry(const struct op *op)
+{
+	return op->tx == NULL &&
+	       op->attempts <= op->rules->classes[op->cls].retries &&
+	       !op->w->rt->closing;
+}
+
+/* A write on a lane that only reads: nothing has happened, so it goes out
+ * again as what it is. */
+static enum next
+settle_failed(struct op *op)
+{
+	const struct err *e = &op->req.err;
+
+	if (e->code == LUNATE_EREADONLY && op->tx == NULL && op->read &&
+	    !(op->flags & OP_READ_ONLY)) {
+		op->read = false;
+		op->cls = op->cls_given ? op->cls : RULES_WRITE;
+		return AGAIN;
+	}
+	if (e->code == LUNATE_ECONFLICT && may_retry(op))
+		return nap(op);
+	op->err = *e;
+	if (strcmp(e->sqlstate, "57014") == 0) {
+		op->err.code = LUNATE_EDEADLINE;
+		err_wrap(&op->err, "statement timeout of its class passed");
+	}
+	return END;
+}
+
+static enum next
+settle_lost(struct op *op)
+{
+	const struct pgreq *r = &op->req;
+	bool nothing_done = op->read || !r->maybe_ran;
+
+	op->solo = true;
+	if (nothing_done && may_retry(op))
+		return AGAIN;
+	op->err = r->err;
+	op->err.code = nothing_done ? LUNATE_ELOST : LUNATE_EINDOUBT;
+	if (op->tx != NULL && op->stmt->tx != STMT_TX_COMMIT)
+		op->err.code = LUNATE_ELOST; /* without COMMIT: rolled back */
+	if (op->err.code == LUNATE_EINDOUBT)
+		err_wrap(&op->err,
+			 "the connection was lost after the write was sent: it "
+			 "may or may not have happened; look before you repeat "
+			 "it");
+	return END;
+}
+
+enum next
+op_settle(struct op *op)
+{
+	op->attempts++;
+	switch (op->req.fate) {
+	case PGREQ_DONE:
+		op->rows = op->req.rows;
+		op->affected = op->req.affected;
+		pace_saw(&op->w->pace, op->stmt->hash, op->req.ran_us);
+		return NEXT;
+	case PGREQ_FAILED:
+		return settle_failed(op);
+	case PGREQ_NOT_RUN:
+		catalog_saw(op->w->catalog, &op->req.err);
+		if (op->attempts < 20 && op->tx == NULL) {
+			op->solo = op->attempts > 2;
+			return AGAIN;
+		}
+		op->err = op->req.err;
+		if (op->err.code == 0)
+			err_set(&op->err, LUNATE_ELOST,
+				"the statement was "
+				"never run");
+		return END;
+	case PGREQ_LOST:
+		return settle_lost(op);
+	case PGREQ_PENDING:
+		break;
+	}
+	obj_panic(__FILE__, __LINE__, "a request ended without a fate");
+}
