@@ -285,6 +285,7 @@ catalog_free(struct catalog **pc)
 
 	OBJ_TAKE(c, pc, CATALOG_MAGIC);
 	assert(!c->asked);
+	c->doubted = false; /* nobody loads any more */
 	tell(c);
 	if (c->snapshot != NULL)
 		catalog_snapshot_unpin(&c->snapshot);
