@@ -190,8 +190,11 @@ load(struct rig *g)
 	catalog_wait_init(&w);
 	catalog_wait(g->catalog, &w, arrived, &done);
 	assert_false(done);
-	while (!done)
+	while (!done) {
+		catalog_verify(g->catalog);
 		loop_turn(g->loop, 1.0);
+	}
+	catalog_verify(g->catalog);
 }
 
 UNUSED static struct catalog_snapshot *

@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <pthread.h>
+
 #include "catalog_rig.h"
 
 /* ---- changes ----------------------------------------------------------------- */
@@ -145,6 +147,46 @@ a_doubt_that_was_wrong_changes_no_epoch(void **state)
 	rig_close(g);
 }
 
+/* A worker on its own thread: loads and changes in turn.  Gives how many of
+ * its snapshots were behind the epoch they were given for. */
+static void *
+work(void *arg)
+{
+	struct rig *g = rig_open(server_url, "app");
+	struct catalog_snapshot *s;
+	intptr_t wrong = 0;
+
+	(void)arg;
+	for (int i = 0; i < 10; i++) {
+		uint64_t before = catalog_epoch(g->catalog);
+
+		load(g);
+		s = catalog_current(g->catalog);
+		if (s != NULL && catalog_snapshot_epoch(s) < before)
+			wrong++;
+		catalog_changed(g->catalog);
+	}
+	rig_close(g);
+	return (void *)wrong;
+}
+
+static void
+workers_on_threads_of_their_own_share_the_epoch(void **state)
+{
+	uint64_t before = __atomic_load_n(&epoch.n, __ATOMIC_ACQUIRE);
+	pthread_t threads[2];
+	void *wrong;
+
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, work, NULL),
+				 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(pthread_join(threads[i], &wrong), 0);
+		assert_null(wrong);
+	}
+	assert_int_equal(epoch.n, before + 20);
+}
+
 /* ---- failures ------------------------------------------------------------------ */
 
 static void
@@ -244,6 +286,8 @@ main(void)
 		cmocka_unit_test(
 			ddl_made_elsewhere_is_found_by_an_error_of_the_server),
 		cmocka_unit_test(a_doubt_that_was_wrong_changes_no_epoch),
+		cmocka_unit_test(
+			workers_on_threads_of_their_own_share_the_epoch),
 		cmocka_unit_test(
 			a_failed_load_leaves_nothing_known_and_says_why),
 		cmocka_unit_test(the_end_of_the_catalog_tells_those_who_wait),
