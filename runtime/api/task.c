@@ -36,6 +36,8 @@ vm_open(lua_State *L, struct loop *loop)
 	vm->loop = loop != NULL ? loop : loop_new();
 	list_init(&vm->tasks);
 	list_init(&vm->dbs);
+	vm->bench = lua_newthread(L);
+	vm->bench_ref = luaL_ref(L, LUA_REGISTRYINDEX);
 	lua_pushlightuserdata(L, &vm_key);
 	lua_pushlightuserdata(L, vm);
 	lua_rawset(L, LUA_REGISTRYINDEX);
@@ -142,10 +144,14 @@ over(struct task *t, int rc)
 	free_task(t);
 }
 
+/* An answer is built on a stack of its own and moved over: building may call
+ * Lua (JSON, error values), and a suspended coroutine must not run anything
+ * but what it was suspended in. */
 static int
 take_answer(struct task *t)
 {
 	struct wait *w = t->wait;
+	int n;
 
 	if (!t->started) {
 		t->started = true;
@@ -154,8 +160,12 @@ take_answer(struct task *t)
 	if (w == NULL)
 		return 0;
 	t->wait = NULL;
+	n = w->push(w, t->vm->bench);
 	lua_settop(t->co, 0);
-	return w->push(w, t->co);
+	if (!lua_checkstack(t->co, n))
+		obj_panic(__FILE__, __LINE__, "no Lua stack for an answer");
+	lua_xmove(t->vm->bench, t->co, n);
+	return n;
 }
 
 static void

@@ -42,6 +42,8 @@ struct vm {
 	unsigned magic;
 #define VM_MAGIC 0x5c71b7e5
 	lua_State *L; /* main state */
+	lua_State *bench;    /* where answers are put together */
+	int bench_ref;	     /* anchors it */
 	struct loop *loop;
 	struct task *cur;  /* running now, or NULL: the main program */
 	struct list tasks; /* all that are not DONE */
