@@ -41,15 +41,15 @@ struct task;
 struct vm {
 	unsigned magic;
 #define VM_MAGIC 0x5c71b7e5
-	lua_State *L; /* main state */
-	lua_State *bench;    /* where answers are put together */
-	int bench_ref;	     /* anchors it */
+	lua_State *L;	  /* main state */
+	lua_State *bench; /* where answers are put together */
+	int bench_ref;	  /* anchors it */
 	struct loop *loop;
 	struct task *cur;  /* running now, or NULL: the main program */
 	struct list tasks; /* all that are not DONE */
 	struct list dbs;   /* open databases (lua_db) */
 	int live;
-	bool idle; /* live == 0: what vm_run() waits for */
+	bool idle;	     /* live == 0: what vm_run() waits for */
 	int64_t deadline_us; /* of the main program; 0 = none */
 	char *context;	     /* of the main program, or NULL */
 	bool own_loop;
