@@ -357,7 +357,7 @@ describe("a parameter", function()
   end)
 end)
 
--- ---- properties ---------------------------------------------------------------
+-- ---- properties -------------------------------------------------------------
 
 local function random_text()
   local pieces = { "'", '"', "\\", ",", "{", "}", "NULL", "ü", "€", "𝄞", "\n",
