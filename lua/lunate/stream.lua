@@ -26,6 +26,18 @@ end
 
 -- ---- db:rows ---------------------------------------------------------------
 
+-- Held weakly, so that a loop left by break lets the collector close it.
+local weak = { __mode = "v" }
+
+local function close_both(held)
+  if held.stream then
+    held.stream:close()
+  end
+  if held.session then
+    held.session:finish()
+  end
+end
+
 -- A session of its own; given back at the end of the stream, when it failed,
 -- when nobody holds it any more, or when the task ends.
 local function open_stream(client, options, sql, ...)
@@ -41,11 +53,7 @@ local function open_stream(client, options, sql, ...)
     session:finish()
     error(err, 0)
   end
-  local function close()
-    stream:close()
-    session:finish()
-  end
-  return stream, close
+  return stream, setmetatable({ stream = stream, session = session }, weak)
 end
 
 ---An iterator over a result of any size; a failure inside the loop raises.
@@ -53,20 +61,22 @@ end
 ---@return fun(): table?
 function Client:rows(sql, ...)
   local options, text = split_options("rows", sql, ...)
-  local stream, close
+  local stream, held
   if options then
-    stream, close = open_stream(self, options, ...)
+    stream, held = open_stream(self, options, ...)
   else
-    stream, close = open_stream(self, nil, text, ...)
+    stream, held = open_stream(self, nil, text, ...)
   end
-  task.on_end(close)
+  local session = held.session
+  task.on_end(close_both, held)
   return function()
     local row, err = stream:next()
     if row then
       return row
     end
-    close()
-    task.off_end(close)
+    stream:close()
+    session:finish()
+    task.off_end(close_both, held)
     if err then
       error(err, 0)
     end

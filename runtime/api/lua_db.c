@@ -12,6 +12,7 @@
 #include "lua_core.h"
 #include "mem.h"
 #include "params.h"
+#include "tree.h"
 
 /* ---- databases ---------------------------------------------------------- */
 
@@ -395,19 +396,20 @@ core_run(lua_State *L)
 static int
 core_split(lua_State *L)
 {
-	size_t len, n;
+	size_t len;
 	const char *text = luaL_checklstring(L, 1, &len);
-	struct stmt_span *spans;
+	struct tree_script parts;
 	struct err e;
 
-	if (stmt_split(text, len, &spans, &n, &e) < 0)
+	if (stmt_split(text, len, &parts, &e) < 0)
 		return fail(L, &e);
-	lua_createtable(L, (int)n, 0);
-	for (size_t i = 0; i < n; i++) {
-		lua_pushlstring(L, text + spans[i].start, spans[i].len);
+	lua_createtable(L, (int)parts.n, 0);
+	for (size_t i = 0; i < parts.n; i++) {
+		lua_pushlstring(L, text + parts.spans[i].start,
+				parts.spans[i].len);
 		lua_rawseti(L, -2, (int)i + 1);
 	}
-	mem_free(spans);
+	tree_script_fini(&parts);
 	return 1;
 }
 

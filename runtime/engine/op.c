@@ -327,13 +327,35 @@ on_chunk(struct pgreq *r, struct rows *rows)
 	op->chunk(op, rows);
 }
 
+/* Inside a transaction DDL counts twice: for what follows in it, and at its
+ * COMMIT for everybody else, who until then loaded the old schema. */
+static void
+note_schema(struct op *op)
+{
+	struct catalog *c = op->w->catalog;
+	bool changed;
+
+	if (op->err.code != 0)
+		catalog_saw(c, &op->err);
+	if (op->stmt == NULL)
+		return;
+	changed = (op->stmt->flags & STMT_CATALOG) ||
+		  (op->tx != NULL && op->tx->ddl &&
+		   op->stmt->tx == STMT_TX_COMMIT);
+	if (changed && op->tx != NULL)
+		op->tx->ddl = true;
+	if (changed && (op->err.code == 0 || op->err.code == LUNATE_EINDOUBT))
+		catalog_changed(c);
+	if (op->stmt->kind == STMT_DO || op->stmt->kind == STMT_CALL)
+		catalog_doubt(c);
+}
+
 static enum next
 record(struct op *op)
 {
 	op->took_us = loop_now_us(op->w->loop) - op->began_us;
 	runtime_count(op->w->rt, op);
-	if (op->err.code == 0 && (op->stmt->flags & STMT_CATALOG))
-		catalog_changed(op->w->catalog);
+	note_schema(op);
 	if (op->tx != NULL)
 		tx_op_ended(op->tx, op);
 	return NEXT;

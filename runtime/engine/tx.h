@@ -39,6 +39,7 @@ struct tx {
 	struct op *op;	 /* running in it, or NULL */
 	int depth;	 /* open savepoints */
 	bool dirty;	 /* its session has to be reset */
+	bool ddl;	 /* the schema was changed in it */
 	bool lost;	 /* its connection died */
 	struct err err;	 /* FAILED: what failed first */
 };

@@ -313,6 +313,7 @@ pgconn_new(struct loop *loop, struct crew *crew, const struct pgconn_conf *conf,
 	c->loop = loop;
 	c->crew = crew;
 	c->owner = owner;
+	c->counts = conf->counts != NULL ? conf->counts : &c->own_counts;
 	c->connect_us = conf->connect_us;
 	c->prep_max = conf->text_only ? 0 : conf->prepared_max;
 	list_init(&c->groups);

@@ -67,6 +67,7 @@ struct pgconn {
 	struct loop *loop;
 	struct crew *crew;
 	struct pgconn_owner owner;
+	struct pgconn_counts *counts, own_counts;
 	PGconn *pg;
 	ev_io reader, writer;
 	ev_timer timer;	       /* CONNECTING: budget; FENCED: patience */
