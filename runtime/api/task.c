@@ -31,7 +31,9 @@ vm_open(lua_State *L, struct loop *loop)
 	struct vm *vm = mem_new(sizeof(*vm));
 
 	OBJ_INIT(vm, VM_MAGIC);
-	vm->L = L;
+	/* A thread of our own: L may be a coroutine that ends before us. */
+	vm->L = lua_newthread(L);
+	luaL_ref(L, LUA_REGISTRYINDEX);
 	vm->own_loop = loop == NULL;
 	vm->loop = loop != NULL ? loop : loop_new();
 	list_init(&vm->tasks);
@@ -145,7 +147,9 @@ over(struct task *t, int rc)
 static int
 take_answer(struct task *t)
 {
+	lua_State *L = t->vm->L;
 	struct wait *w = t->wait;
+	int n;
 
 	if (!t->started) {
 		t->started = true;
@@ -155,7 +159,12 @@ take_answer(struct task *t)
 		return 0;
 	t->wait = NULL;
 	lua_settop(t->co, 0);
-	return w->push(w, t->co);
+	/* A suspended coroutine can hold values but call nothing. */
+	lua_settop(L, 0);
+	n = w->push(w, L);
+	luaL_checkstack(t->co, n, "too many results");
+	lua_xmove(L, t->co, n);
+	return n;
 }
 
 static void
