@@ -57,12 +57,14 @@ local function objection(tx, results)
   end
 end
 
-local function call(fn, tx)
-  local results = pack(xpcall(fn, caught, tx))
-  local ok = table.remove(results, 1)
-  results.n = results.n - 1
+local function outcome(ok, ...)
+  local results = pack(...)
   results.raised = not ok
   return results
+end
+
+local function call(fn, tx)
+  return outcome(xpcall(fn, caught, tx))
 end
 
 local function commit(tx)

@@ -218,7 +218,9 @@ describe("cancel", function()
       end
       codes[4] = select(2, db:query("select 1")).code
       codes[5] = select(2, db:exec("create table never (a int)")).code
-      codes[6] = select(2, db:transaction(function() return 1 end)).code
+      codes[6] = select(2, db:transaction(function(tx)
+        return tx:exec("create table never (a int)")
+      end)).code
       return "went on"
     end)
     lunate.pause()
