@@ -277,7 +277,6 @@ fill_request(struct op *op)
 		r->flags |= PGREQ_UNNAMED;
 }
 
-/* Inside a transaction the connection is there already, or is leased now. */
 /* After a failure the server takes nothing but a way back. */
 static bool
 too_late(const struct op *op, struct err *e)
@@ -293,6 +292,7 @@ too_late(const struct op *op, struct err *e)
 	return true;
 }
 
+/* Inside a transaction the connection is there already, or is leased now. */
 static enum next
 lease(struct op *op)
 {
