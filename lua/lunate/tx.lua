@@ -22,10 +22,15 @@ local function check_options(options)
   end
 end
 
--- file:line of the caller who borrows the connection
-local function site(level)
+-- file:line of the caller who borrows the connection; a tail call leaves no
+-- trace of itself, then it is where fn was written.
+local function site(level, fn)
   local info = debug.getinfo(level + 1, "Sl")
-  return info and ("%s:%d"):format(info.short_src, info.currentline) or nil
+  if info and info.currentline > 0 then
+    return ("%s:%d"):format(info.short_src, info.currentline)
+  end
+  info = debug.getinfo(fn, "S")
+  return ("%s:%d"):format(info.short_src, info.linedefined)
 end
 
 local function control(tx, sql)
@@ -57,12 +62,14 @@ local function objection(tx, results)
   end
 end
 
-local function call(fn, tx)
-  local results = pack(xpcall(fn, caught, tx))
-  local ok = table.remove(results, 1)
-  results.n = results.n - 1
+local function outcome(ok, ...)
+  local results = pack(...)
   results.raised = not ok
   return results
+end
+
+local function call(fn, tx)
+  return outcome(xpcall(fn, caught, tx))
 end
 
 local function commit(tx)
@@ -126,7 +133,7 @@ function Database:transaction(fn, options)
   check_options(options)
   local begin = { isolation = options.isolation,
     read_only = options.read_only, deferrable = options.deferrable,
-    critical = options.critical, site = site(2) }
+    critical = options.critical, site = site(2, fn) }
   local retries = options.retries or 3
   if not options.timeout then
     return try(self, fn, begin, retries)

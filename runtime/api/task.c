@@ -31,13 +31,13 @@ vm_open(lua_State *L, struct loop *loop)
 	struct vm *vm = mem_new(sizeof(*vm));
 
 	OBJ_INIT(vm, VM_MAGIC);
-	vm->L = L;
+	/* A thread of our own: L may be a coroutine that ends before us. */
+	vm->L = lua_newthread(L);
+	luaL_ref(L, LUA_REGISTRYINDEX);
 	vm->own_loop = loop == NULL;
 	vm->loop = loop != NULL ? loop : loop_new();
 	list_init(&vm->tasks);
 	list_init(&vm->dbs);
-	vm->bench = lua_newthread(L);
-	vm->bench_ref = luaL_ref(L, LUA_REGISTRYINDEX);
 	lua_pushlightuserdata(L, &vm_key);
 	lua_pushlightuserdata(L, vm);
 	lua_rawset(L, LUA_REGISTRYINDEX);
@@ -144,12 +144,10 @@ over(struct task *t, int rc)
 	free_task(t);
 }
 
-/* An answer is built on a stack of its own and moved over: building may call
- * Lua (JSON, error values), and a suspended coroutine must not run anything
- * but what it was suspended in. */
 static int
 take_answer(struct task *t)
 {
+	lua_State *L = t->vm->L;
 	struct wait *w = t->wait;
 	int n;
 
@@ -160,11 +158,12 @@ take_answer(struct task *t)
 	if (w == NULL)
 		return 0;
 	t->wait = NULL;
-	n = w->push(w, t->vm->bench);
 	lua_settop(t->co, 0);
-	if (!lua_checkstack(t->co, n))
-		obj_panic(__FILE__, __LINE__, "no Lua stack for an answer");
-	lua_xmove(t->vm->bench, t->co, n);
+	/* A suspended coroutine can hold values but call nothing. */
+	lua_settop(L, 0);
+	n = w->push(w, L);
+	luaL_checkstack(t->co, n, "too many results");
+	lua_xmove(L, t->co, n);
 	return n;
 }
 

@@ -41,9 +41,7 @@ struct task;
 struct vm {
 	unsigned magic;
 #define VM_MAGIC 0x5c71b7e5
-	lua_State *L;	  /* main state */
-	lua_State *bench; /* where answers are put together */
-	int bench_ref;	  /* anchors it */
+	lua_State *L; /* thread of our own: results are made on it */
 	struct loop *loop;
 	struct task *cur;  /* running now, or NULL: the main program */
 	struct list tasks; /* all that are not DONE */

@@ -519,3 +519,27 @@ redact_context(struct str *out, const char *text)
 		context_line(out, text, n);
 	}
 }
+
+static bool
+in_word(char c)
+{
+	return isalnum((unsigned char)c) || c == '_' || (unsigned char)c > 127;
+}
+
+void
+redact_known(char *text, const char *value, size_t len)
+{
+	size_t rest = strlen(text);
+
+	if (len < 3)
+		return;
+	for (char *p = text; rest >= len; p++, rest--) {
+		if (strncasecmp(p, value, len) != 0 ||
+		    (p > text && in_word(p[-1]) && in_word(p[0])) ||
+		    (in_word(p[len - 1]) && in_word(p[len])))
+			continue;
+		*p = '?';
+		rest -= len - 1;
+		memmove(p + 1, p + len, rest);
+	}
+}

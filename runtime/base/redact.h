@@ -53,6 +53,11 @@ void redact_secrets(struct str *out, const char *text);
  * message, and values written where SQL wants a name ("smith" as a column). */
 void redact_message(struct str *out, const char *sqlstate, const char *text);
 
+/* Every place in `text` where a known value stands as a word of its own,
+ * whatever the case of its letters, becomes `?`, in place.  Values of less
+ * than three bytes are not looked for: they would hit everywhere. */
+void redact_known(char *text, const char *value, size_t len);
+
 /* The DETAIL of a server error.  Kept are the shapes known to hold names only,
  * and of the others the names: "Key (email)=(a@b.c) already exists." becomes
  * "Key (email) already exists.".  What is not known gives nothing. */

@@ -24,6 +24,25 @@ refuse_code(struct op *op, enum err_code code, const char *text)
 	return END;
 }
 
+/* The text of an end from outside. */
+static void
+say_why(struct op *op, enum err_code code)
+{
+	if (code == LUNATE_EDEADLINE)
+		err_set(&op->err, code,
+			"the deadline passed %s; raise the timeout, or look at "
+			"what the statement waits for",
+			op->req.conn != NULL ? "while the statement ran"
+			: op->in_pool	     ? "while waiting for a connection"
+					     : "before the statement was sent");
+	else
+		err_set(&op->err, code, "the operation was cancelled");
+	if (op->read || op->req.conn == NULL)
+		return;
+	if (op->tx == NULL || op->stmt->tx == STMT_TX_COMMIT)
+		err_wrap(&op->err, "the write may or may not have happened");
+}
+
 /* ---- before the server -------------------------------------------------- */
 
 /* Without a deadline of the caller the class still bounds everything: the
@@ -48,6 +67,10 @@ admit(struct op *op)
 {
 	op->rules = rules_pin(&op->w->rt->rules);
 	op->began_us = loop_now_us(op->w->loop);
+	if (op->deadline_us != 0 && op->deadline_us <= op->began_us) {
+		say_why(op, LUNATE_EDEADLINE);
+		return END;
+	}
 	arm_deadline(op);
 	if (op->w->rt->closing && op->tx == NULL)
 		return refuse_code(op, LUNATE_ECLOSED,
@@ -254,6 +277,21 @@ fill_request(struct op *op)
 		r->flags |= PGREQ_UNNAMED;
 }
 
+/* After a failure the server takes nothing but a way back. */
+static bool
+too_late(const struct op *op, struct err *e)
+{
+	if (op->tx->state != TX_FAILED || op->tx->begin[0] == 0 ||
+	    op->stmt->tx == STMT_TX_ROLLBACK ||
+	    op->stmt->tx == STMT_TX_ROLLBACK_TO)
+		return false;
+	err_set(e, LUNATE_ETX,
+		"a statement of this transaction failed before (%.300s); put "
+		"what may fail into tx:transaction, a savepoint",
+		op->tx->err.text);
+	return true;
+}
+
 /* Inside a transaction the connection is there already, or is leased now. */
 static enum next
 lease(struct op *op)
@@ -262,7 +300,7 @@ lease(struct op *op)
 
 	fill_request(op);
 	if (op->tx != NULL) {
-		if (tx_ready(op->tx, &e) < 0)
+		if (tx_ready(op->tx, &e) < 0 || too_late(op, &e))
 			return refuse(op, &e);
 		if (op->tx->member != NULL)
 			return NEXT;
@@ -461,25 +499,6 @@ op_start(struct op *op)
 	op->step = ADMIT;
 	op_run(op);
 	op->starting = list_linked(&op->next.link);
-}
-
-/* The text of an end from outside. */
-static void
-say_why(struct op *op, enum err_code code)
-{
-	if (code == LUNATE_EDEADLINE)
-		err_set(&op->err, code,
-			"the deadline passed %s; raise the timeout, or look at "
-			"what the statement waits for",
-			op->req.conn != NULL ? "while the statement ran"
-			: op->in_pool	     ? "while waiting for a connection"
-					     : "before the statement was sent");
-	else
-		err_set(&op->err, code, "the operation was cancelled");
-	if (op->read || op->req.conn == NULL)
-		return;
-	if (op->tx == NULL || op->stmt->tx == STMT_TX_COMMIT)
-		err_wrap(&op->err, "the write may or may not have happened");
 }
 
 static void

@@ -53,6 +53,16 @@ pgread_error(struct err *e, const PGresult *res)
 		   PG_DIAG_CONSTRAINT_NAME);
 }
 
+/* What a cast to a name or a file's path tells, no rule of texts can know. */
+static void
+hide_parameters(struct err *e, const struct pgreq *r)
+{
+	for (int i = 0; i < r->nvals; i++)
+		if (r->vals[i].at != NULL && !r->vals[i].binary)
+			redact_known(e->text, r->vals[i].at,
+				     (size_t)r->vals[i].len);
+}
+
 /* A plan or a name that has to be made anew: the statement never ran. */
 static bool
 stale_statement(const struct err *e)
@@ -92,6 +102,8 @@ item_failed(struct pgconn *c, struct pgitem *it, const PGresult *res)
 	if (it->req != NULL && it->req->fate != PGREQ_PENDING)
 		e = &local;
 	pgread_error(e, res);
+	if (it->req != NULL)
+		hide_parameters(e, it->req);
 	count_cancelled(c, it, e);
 	stale = stale_statement(e) && it->prep != NULL;
 	if (it->prep != NULL && it->kind == PGITEM_PREPARE)
@@ -268,6 +280,7 @@ commit_failed(struct pggroup *g, const PGresult *res)
 			continue;
 		r->fate = PGREQ_FAILED;
 		pgread_error(&r->err, res);
+		hide_parameters(&r->err, r);
 	}
 }
 

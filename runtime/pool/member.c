@@ -67,6 +67,8 @@ login_failed(struct pool *p, const struct err *e)
 	p->failures++;
 	p->stats.login_failures++;
 	p->login_err = *e;
+	p->server_will_return = strcmp(e->sqlstate, "57P03") == 0 ||
+				strcmp(e->sqlstate, "53300") == 0;
 	p->next_endpoint++;
 	p->next_login_us = loop_now_us(p->loop) + 1000 +
 			   (int64_t)(pool_random(p) % (uint64_t)ceiling);

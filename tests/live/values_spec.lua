@@ -357,7 +357,7 @@ describe("a parameter", function()
   end)
 end)
 
--- ---- properties ---------------------------------------------------------------
+-- ---- properties -------------------------------------------------------------
 
 local function random_text()
   local pieces = { "'", '"', "\\", ",", "{", "}", "NULL", "ü", "€", "𝄞", "\n",
@@ -462,7 +462,7 @@ describe("any value", function()
   it("comes back as it went in", function()
     local seed = live.seed()
     math.randomseed(seed)
-    for i = 1, 1500 do
+    for i = 1, live.prove and 100000 or 1500 do
       local m = makers[i % #makers + 1]
       local value = m[2]()
       local row, err = db:one(m[4] or {}, ("select $1::%s as v"):format(m[1]),

@@ -25,7 +25,7 @@
  *   count                   what went through
  *
  * A login lasts from a connection's first message to the delivery of its
- * first ReadyForQuery, or to its end.  Cancel requests are no logins.
+ * first ReadyForQuery or error, or to its end.  Cancel requests are no logins.
  */
 #include "relay.h"
 

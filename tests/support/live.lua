@@ -21,10 +21,16 @@ function M.open(url, opts)
   return db
 end
 
---- Closes what M.open() gave: for after_each or teardown.
+--- Closes what M.open() gave: for after_each or teardown. One in which
+--- something is left under way for ever is a failure.
 function M.close()
-  for _, db in ipairs(open) do db:close() end
+  local list = open
   open = {}
+  for _, db in ipairs(list) do
+    local began = lunate.now()
+    db:close(15)
+    assert.is_true(lunate.now() - began < 14, "the database never got quiet")
+  end
 end
 
 --- Checks that a call gave nil and an error of that code, and gives the error.
@@ -80,6 +86,39 @@ function M.luajit(text, env, ...)
   for k, v in pairs(env or {}) do vars[k] = v end
   return sh.run { "luajit", sh.tmpfile(text, ".lua"), env = vars,
     cwd = sh.tmpdir(), ... }
+end
+
+--- As wait.until_, but lets tasks and connections go on meanwhile.
+---@generic T
+---@param fn fun(): T?
+---@param seconds number? 10 unless told
+---@param what string?
+---@return T
+function M.until_(fn, seconds, what)
+  local limit = lunate.now() + (seconds or 10)
+  while true do
+    local v = fn()
+    if v then return v end
+    if lunate.now() > limit then
+      error(("not within %g s: %s"):format(seconds or 10,
+        what or "the condition"), 2)
+    end
+    lunate.sleep(0.005)
+  end
+end
+
+--- Starts n tasks of fn(i) and gives what each returned: { n =, ... }.
+---@param n integer
+---@param fn fun(i: integer): ...
+---@return table[]
+function M.tasks(n, fn)
+  local tasks, results = {}, {}
+  for i = 1, n do tasks[i] = lunate.spawn(fn, i) end
+  for i = 1, n do
+    local t = tasks[i]
+    results[i] = { n = select("#", t:join()), t:join() }
+  end
+  return results
 end
 
 --- A seed for a random test: LUNATE_SEED, or one by the clock; it is printed

@@ -114,7 +114,8 @@ note_client(struct link *l, const unsigned char *p, size_t n)
 	}
 }
 
-/* What the server answers, up to its first ReadyForQuery. */
+/* What the server answers, up to its first ReadyForQuery or a refusal: after
+ * that the client may try again before we see its end. */
 static void
 note_server(struct link *l, const unsigned char *p, size_t n)
 {
@@ -136,7 +137,7 @@ note_server(struct link *l, const unsigned char *p, size_t n)
 			continue;
 		r->len = 0;
 		r->skip = be32(r->head + 1) - 4;
-		if (r->head[0] == 'Z')
+		if (r->head[0] == 'Z' || r->head[0] == 'E')
 			login_end(l);
 	}
 }

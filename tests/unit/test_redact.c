@@ -391,6 +391,31 @@ the_context_says_where_and_not_what(void **state)
 	assert_string_equal(context(""), "");
 }
 
+static void
+known_value(const char *text, const char *value, const char *expected)
+{
+	char copy[200];
+
+	snprintf(copy, sizeof(copy), "%s", text);
+	redact_known(copy, value, strlen(value));
+	assert_string_equal(copy, expected);
+}
+
+static void
+a_known_value_is_hidden_wherever_it_stands_as_a_word(void **state)
+{
+	(void)state;
+	known_value("relation \"smith\" does not exist", "Smith",
+		    "relation \"?\" does not exist");
+	known_value("smith, SMITH and smith", "smith", "?, ? and ?");
+	known_value("type integer", "int", "type integer");
+	known_value("paint on int", "int", "paint on ?");
+	known_value("value 12 of 123", "12", "value 12 of 123");
+	known_value("a (b", " (b", "a?");
+	known_value("abc", "abcd", "abc");
+	known_value("", "abc", "");
+}
+
 int
 main(void)
 {
@@ -410,6 +435,8 @@ main(void)
 		cmocka_unit_test(the_detail_of_a_row_says_nothing),
 		cmocka_unit_test(details_without_values_stay),
 		cmocka_unit_test(the_context_says_where_and_not_what),
+		cmocka_unit_test(
+			a_known_value_is_hidden_wherever_it_stands_as_a_word),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

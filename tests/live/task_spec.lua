@@ -1,0 +1,634 @@
+-- Tasks: spawn, join, all, cancel, deadlines, finalizers; and waiting in all
+-- the places where Lua lets a function wait.
+local live = require "support.live"
+local lunate = require "lunate"
+local pg = require "support.pg"
+local wait = require "support.wait"
+
+local db
+
+setup(function() db = live.open(pg.database("task_spec")) end)
+teardown(live.close)
+
+-- Nothing of ours that still runs in the server.
+local function nothing_runs(mark)
+  wait.until_(function()
+    return db:one([[select count(*) as n from pg_stat_activity
+      where state = 'active' and query like $1
+      and pid <> pg_backend_pid()]], "%" .. mark .. "%").n == 0
+  end, 10, "the end of " .. mark)
+end
+
+describe("a task", function()
+  it("gives what its function returned, all of it", function()
+    local t = lunate.spawn(function(a, b) return a, nil, b, nil end, 1, 2)
+    local r = { n = select("#", t:join()), t:join() }
+    assert.same({ n = 4, 1, nil, 2, nil }, r)
+  end)
+
+  it("runs while others wait, one after another", function()
+    local order = {}
+    local tasks = {}
+    for i = 1, 3 do
+      tasks[i] = lunate.spawn(function()
+        order[#order + 1] = "begin " .. i
+        lunate.sleep(0.01 * (4 - i))
+        order[#order + 1] = "end " .. i
+      end)
+    end
+    for _, t in ipairs(tasks) do t:join() end
+    assert.same({ "begin 1", "begin 2", "begin 3", "end 3", "end 2", "end 1" },
+      order)
+  end)
+
+  it("knows whether it runs", function()
+    local t = lunate.spawn(function() lunate.sleep(0.01) end)
+    assert.equal("running", t:status())
+    t:join()
+    assert.equal("done", t:status())
+  end)
+
+  it("may be joined by many and more than once", function()
+    local t = lunate.spawn(function() lunate.sleep(0.01) return "r" end)
+    local joiners = {}
+    for i = 1, 5 do
+      joiners[i] = lunate.spawn(function() return t:join() end)
+    end
+    for i = 1, 5 do assert.equal("r", joiners[i]:join()) end
+    assert.equal("r", t:join())
+  end)
+
+  it("may spawn others", function()
+    assert.equal(6, live.in_task(function()
+      local sum = 0
+      local tasks = {}
+      for i = 1, 3 do tasks[i] = lunate.spawn(function() return i end) end
+      for i = 1, 3 do sum = sum + tasks[i]:join() end
+      return sum
+    end))
+  end)
+
+  it("that fails does not touch others", function()
+    local bad = lunate.spawn(function() error("bad") end)
+    local good = lunate.spawn(function()
+      return db:one("select 1 as a from pg_sleep(0.02)").a
+    end)
+    assert.equal(1, good:join())
+    live.refused("script", bad:join())
+  end)
+
+  it("of thousands all come to their end", function()
+    local tasks, sum = {}, 0
+    for i = 1, 3000 do
+      tasks[i] = lunate.spawn(function() lunate.pause() return i end)
+    end
+    for _, t in ipairs(tasks) do sum = sum + t:join() end
+    assert.equal(3000 * 3001 / 2, sum)
+  end)
+
+  it("wants a function", function()
+    assert.error(function() lunate.spawn() end)
+    assert.error(function() lunate.spawn("x") end)
+  end)
+
+  it("left running does not keep a program from ending", function()
+    local r = live.luajit([[
+      local lunate = require "lunate"
+      lunate.spawn(function() lunate.sleep(1000) end)
+      lunate.pause()
+      print "end"
+    ]])
+    assert.same({ 0, "end\n" }, { r.code, r.out }, r.err)
+  end)
+end)
+
+describe("sleep", function()
+  it("waits at least so long and gives true", function()
+    live.both(function()
+      local began = lunate.now()
+      assert.is_true(lunate.sleep(0.03))
+      assert.is_true(lunate.now() - began >= 0.03)
+    end)
+  end)
+
+  it("of no time or less gives way once", function()
+    assert.is_true(lunate.sleep(0))
+    assert.is_true(lunate.sleep(-1))
+  end)
+
+  it("wants a number", function()
+    assert.error(function() lunate.sleep("x") end)
+    assert.error(function() lunate.sleep() end)
+    assert.error(function() lunate.sleep(0 / 0) end)
+  end)
+
+  it("after a long computation still waits", function()
+    live.both(function()
+      local busy = wait.now() + 0.05
+      while wait.now() < busy do math.sqrt(2) end
+      local began = wait.now()
+      lunate.sleep(0.03)
+      assert.is_true(wait.now() - began >= 0.029)
+    end)
+  end)
+end)
+
+describe("all", function()
+  it("gives the first result of each, in order", function()
+    live.both(function()
+      local a, b, c = lunate.all(
+        function() lunate.sleep(0.02) return "a", "more" end,
+        function() return db:one("select 'b' as v").v end,
+        function() return false end)
+      assert.same({ "a", "b", false }, { a, b, c })
+    end)
+  end)
+
+  it("gives the first failure and cancels the others", function()
+    live.both(function()
+      local seen
+      local err = live.refused("undefined", lunate.all(
+        function() return db:query("select pg_sleep(60) /* all fails */") end,
+        function()
+          lunate.finally(function() seen = true end)
+          lunate.sleep(60)
+        end,
+        function() return db:query("select * from nowhere") end))
+      assert.equal("42P01", err.sqlstate)
+      assert.is_true(seen)
+    end)
+    nothing_runs("all fails")
+  end)
+
+  it("gives an error that one raised", function()
+    local err = live.refused("script", lunate.all(
+      function() error("raised in all") end,
+      function() lunate.sleep(60) end))
+    live.says(err, "raised in all")
+  end)
+
+  it("of nothing gives nothing", function()
+    assert.equal(0, select("#", lunate.all()))
+  end)
+
+  it("wants functions", function()
+    assert.error(function() lunate.all(1) end)
+  end)
+
+  it("cancelled from outside cancels what it runs", function()
+    local inner = 0
+    local t = lunate.spawn(function()
+      return lunate.all(
+        function() lunate.finally(function() inner = inner + 1 end)
+          lunate.sleep(60) end,
+        function() lunate.finally(function() inner = inner + 1 end)
+          lunate.sleep(60) end)
+    end)
+    lunate.sleep(0.01)
+    t:cancel()
+    live.refused("cancelled", t:join())
+    assert.equal(2, inner)
+  end)
+end)
+
+describe("cancel", function()
+  it("ends what the task waits for", function()
+    local t = lunate.spawn(function() return lunate.sleep(60) end)
+    lunate.pause()
+    assert.is_true(t:cancel())
+    live.refused("cancelled", t:join())
+  end)
+
+  it("ends the statement in the server too", function()
+    local t = lunate.spawn(function()
+      return db:query("select pg_sleep(60) /* cancel me */")
+    end)
+    lunate.sleep(0.05)
+    t:cancel()
+    live.refused("cancelled", t:join())
+    nothing_runs("cancel me")
+  end)
+
+  it("is sticky: every later wait ends at once", function()
+    local codes = {}
+    local t = lunate.spawn(function()
+      for i = 1, 3 do
+        local _, err = lunate.sleep(60)
+        codes[i] = err.code
+      end
+      codes[4] = select(2, db:query("select 1")).code
+      codes[5] = select(2, db:exec("create table never (a int)")).code
+      codes[6] = select(2, db:transaction(function(tx)
+        return tx:exec("create table never (a int)")
+      end)).code
+      return "went on"
+    end)
+    lunate.pause()
+    t:cancel()
+    assert.equal("went on", t:join())
+    for i = 1, 6 do assert.equal("cancelled", codes[i]) end
+    assert.is_nil(db:one("select to_regclass('never') as a").a)
+  end)
+
+  it("before the first step lets it end at its first wait", function()
+    local t = lunate.spawn(function() return lunate.sleep(60) end)
+    t:cancel()
+    live.refused("cancelled", t:join())
+  end)
+
+  it("of a task that is done changes nothing", function()
+    local t = lunate.spawn(function() return 1 end)
+    t:join()
+    assert.is_false(t:cancel())
+    assert.equal(1, t:join())
+  end)
+
+  it("of one that joins leaves the joined one alone", function()
+    local worker = lunate.spawn(function() lunate.sleep(0.05) return "w" end)
+    local joiner = lunate.spawn(function() return worker:join() end)
+    lunate.pause()
+    joiner:cancel()
+    live.refused("cancelled", joiner:join())
+    assert.equal("w", worker:join())
+  end)
+
+  it("of itself ends its next wait", function()
+    local t
+    t = lunate.spawn(function()
+      t:cancel()
+      return lunate.sleep(60)
+    end)
+    live.refused("cancelled", t:join())
+  end)
+end)
+
+describe("a deadline", function()
+  it("ends what is waited for inside", function()
+    live.both(function()
+      local err = live.refused("deadline", lunate.deadline(0.03, function()
+        return lunate.sleep(60)
+      end))
+      assert.is_true(#err.message > 0)
+      live.refused("deadline", lunate.deadline(0.03, function()
+        return db:query("select pg_sleep(60) /* deadline */")
+      end))
+    end)
+    nothing_runs("deadline */")
+  end)
+
+  it("gives what the function returned, and its arguments", function()
+    live.both(function()
+      local a, b, c = lunate.deadline(60, function(x, y) return x, nil, y end,
+        1, 2)
+      assert.same({ 1, nil, 2 }, { a, b, c })
+    end)
+  end)
+
+  it("over the end of its function is no more", function()
+    live.both(function()
+      lunate.deadline(0.02, function() end)
+      assert.is_true(lunate.sleep(0.04))
+      assert.equal(1, db:one("select 1 as a").a)
+    end)
+  end)
+
+  it("is inherited by tasks that are spawned inside", function()
+    live.both(function()
+      local t
+      lunate.deadline(0.03, function()
+        t = lunate.spawn(function() return lunate.sleep(60) end)
+      end)
+      live.refused("deadline", t:join())
+    end)
+  end)
+
+  it("inside another cannot be longer than that", function()
+    live.both(function()
+      live.refused("deadline", lunate.deadline(0.03, function()
+        return lunate.deadline(60, function() return lunate.sleep(60) end)
+      end))
+    end)
+  end)
+
+  it("inside another may be shorter, and only for itself", function()
+    live.both(function()
+      local inner, outer = lunate.deadline(60, function()
+        local _, err = lunate.deadline(0.02, function()
+          return lunate.sleep(60)
+        end)
+        return err.code, lunate.sleep(0.03)
+      end)
+      assert.equal("deadline", inner)
+      assert.is_true(outer)
+    end)
+  end)
+
+  it("that an error left is over too", function()
+    live.both(function()
+      assert.is_false(pcall(lunate.deadline, 0.02, function() error("x") end))
+      assert.is_true(lunate.sleep(0.03))
+    end)
+  end)
+
+  it("ends a wait for a connection", function()
+    local one = live.open(pg.database("task_one"), { pool_max = 1 })
+    local holder = lunate.spawn(function()
+      return one:query("select pg_sleep(60)")
+    end)
+    lunate.sleep(0.05)
+    live.refused("deadline", lunate.deadline(0.05, function()
+      return one:query("select 1")
+    end))
+    holder:cancel()
+    holder:join()
+    assert.equal(1, one:one("select 1 as a").a)
+  end)
+end)
+
+describe("finally", function()
+  it("runs at the end, the last one first", function()
+    local order = {}
+    assert.equal("r", live.in_task(function()
+      lunate.finally(function() order[#order + 1] = "first" end)
+      lunate.finally(function() order[#order + 1] = "second" end)
+      order[#order + 1] = "body"
+      return "r"
+    end))
+    assert.same({ "body", "second", "first" }, order)
+  end)
+
+  it("runs after an error and after a cancel", function()
+    local n = 0
+    live.refused("script", live.in_task(function()
+      lunate.finally(function() n = n + 1 end)
+      error("x")
+    end))
+    local t = lunate.spawn(function()
+      lunate.finally(function() n = n + 1 end)
+      return lunate.sleep(60)
+    end)
+    lunate.pause()
+    t:cancel()
+    t:join()
+    assert.equal(2, n)
+  end)
+
+  it("may wait, also in a cancelled task and past its deadline", function()
+    local answers = {}
+    local t = lunate.spawn(function()
+      lunate.finally(function()
+        lunate.sleep(0.01)
+        answers[#answers + 1] = db:one("select 5 as a").a
+      end)
+      return lunate.sleep(60)
+    end)
+    lunate.pause()
+    t:cancel()
+    t:join()
+    lunate.deadline(0.01, function()
+      t = lunate.spawn(function()
+        lunate.finally(function()
+          answers[#answers + 1] = db:one("select 6 as a").a
+        end)
+        return lunate.sleep(60)
+      end)
+    end)
+    t:join()
+    assert.same({ 5, 6 }, answers)
+  end)
+
+  it("that fails does not keep the others from running", function()
+    local ran
+    local err = live.refused("script", live.in_task(function()
+      lunate.finally(function() ran = true end)
+      lunate.finally(function() error("in finally") end)
+    end))
+    assert.is_true(ran)
+    live.says(err, "in finally")
+  end)
+
+  it("is over before join gives the result", function()
+    local over
+    local t = lunate.spawn(function()
+      lunate.finally(function() lunate.sleep(0.02) over = true end)
+    end)
+    t:join()
+    assert.is_true(over)
+  end)
+
+  it("outside of a task, or of no function, raises", function()
+    assert.error(function() lunate.finally(function() end) end)
+    assert.error(function()
+      error(select(2, live.in_task(function() lunate.finally(1) end)))
+    end)
+  end)
+end)
+
+-- ---- where a wait may stand -----------------------------------------------------
+
+local function ask(n)
+  return db:one("select $1::int as a", n).a
+end
+
+describe("a wait", function()
+  it("works inside pcall, xpcall and their error handlers", function()
+    live.both(function()
+      assert.same({ true, 1 }, { pcall(ask, 1) })
+      assert.same({ true, 2 }, { xpcall(ask, debug.traceback, 2) })
+      local ok, v = xpcall(function() error("x") end, function() return 3 end)
+      assert.same({ false, 3 }, { ok, v })
+      local deep = { pcall(pcall, pcall, ask, 4) }
+      assert.same({ true, true, true, 4 }, deep)
+      ok, v = pcall(function() ask(1) error("after a wait", 0) end)
+      assert.same({ false, "after a wait" }, { ok, v })
+    end)
+  end)
+
+  it("works inside metamethods", function()
+    live.both(function()
+      local t = setmetatable({}, {
+        __index = function(_, k) return ask(k) end,
+        __newindex = function(t, k, v) rawset(t, k, ask(v)) end,
+        __call = function(_, n) return ask(n) end,
+        __add = function(_, n) return ask(n) end,
+        __eq = function() return ask(1) == 1 end,
+        __lt = function() return ask(1) == 1 end,
+        __concat = function(_, s) return ask(1) .. s end,
+        __unm = function() return ask(9) end,
+      })
+      local other = setmetatable({}, getmetatable(t))
+      assert.equal(5, t[5])
+      t.x = 6
+      assert.equal(6, rawget(t, "x"))
+      assert.equal(7, t(7))
+      assert.equal(8, t + 8)
+      assert.is_true(t == other)
+      assert.is_true(t < other)
+      assert.equal("1s", t .. "s")
+      assert.equal(9, -t)
+    end)
+  end)
+
+  it("works inside iterators", function()
+    live.both(function()
+      local got = {}
+      local function each(n)
+        local i = 0
+        return function()
+          i = i + 1
+          if i <= n then return ask(i) end
+        end
+      end
+      for v in each(4) do got[#got + 1] = v end
+      assert.same({ 1, 2, 3, 4 }, got)
+    end)
+  end)
+
+  it("works inside coroutines made with wrap", function()
+    live.both(function()
+      local gen = coroutine.wrap(function(first)
+        for i = first, first + 2 do coroutine.yield(ask(i), "second") end
+        return "over"
+      end)
+      assert.same({ 5, "second" }, { gen(5) })
+      assert.same({ 6, "second" }, { gen() })
+      assert.same({ 7, "second" }, { gen() })
+      assert.equal("over", gen())
+    end)
+  end)
+
+  it("works inside coroutines made with create", function()
+    live.both(function()
+      local co = coroutine.create(function(a)
+        local b = coroutine.yield(ask(a))
+        local c = coroutine.yield(ask(b))
+        error("raised " .. ask(c), 0)
+      end)
+      assert.same({ true, 1 }, { coroutine.resume(co, 1) })
+      assert.equal("suspended", coroutine.status(co))
+      assert.same({ true, 2 }, { coroutine.resume(co, 2) })
+      assert.same({ false, "raised 3" }, { coroutine.resume(co, 3) })
+      assert.equal("dead", coroutine.status(co))
+    end)
+  end)
+
+  it("works inside coroutines inside coroutines", function()
+    live.both(function()
+      local function nest(depth, n)
+        if depth == 0 then return ask(n) end
+        return coroutine.wrap(function()
+          local v = nest(depth - 1, n)
+          coroutine.yield(v)
+        end)()
+      end
+      assert.equal(7, nest(6, 7))
+    end)
+  end)
+
+  it("in coroutines of several tasks is answered to each", function()
+    local tasks = {}
+    for i = 1, 30 do
+      tasks[i] = lunate.spawn(function()
+        local gen = coroutine.wrap(function()
+          for j = 1, 5 do coroutine.yield(ask(i * 100 + j)) end
+        end)
+        for j = 1, 5 do
+          local v = gen()
+          if v ~= i * 100 + j then return "wrong: " .. tostring(v) end
+        end
+        return "right"
+      end)
+    end
+    for i = 1, 30 do assert.equal("right", tasks[i]:join()) end
+  end)
+
+  it("in a sort comparator or gsub callback of a task says what to do",
+    function()
+      local places = {
+        function() table.sort({ 3, 1, 2 }, function(a, b)
+          return ask(a) < ask(b)
+        end) end,
+        function() return (("abc"):gsub("%w", function() return ask(1) end)) end,
+      }
+      for _, place in ipairs(places) do
+        local ok, err = live.in_task(function() return pcall(place) end)
+        assert.is_false(ok)
+        live.says(err, "table.sort", "string.gsub", "first")
+      end
+      assert.equal(1, ask(1))
+    end)
+
+  it("in a sort comparator of the main program says so too, or works",
+    function()
+      local list = { 3, 1, 2 }
+      local ok, err = pcall(table.sort, list, function(a, b)
+        return ask(a) < ask(b)
+      end)
+      if ok then
+        assert.same({ 1, 2, 3 }, list)
+      else
+        live.says(err, "table.sort", "string.gsub")
+      end
+      assert.equal(1, ask(1))
+    end)
+
+  it("works in plain luajit, in and out of tasks", function()
+    local r = live.luajit([[
+      local lunate = require "lunate"
+      local db = assert(lunate.open())
+      local function ask(n) return assert(db:one("select $1::int as a", n)).a end
+      local function go()
+        local gen = coroutine.wrap(function()
+          coroutine.yield(ask(1))
+          local ok, v = pcall(ask, 2)
+          coroutine.yield(ok and v)
+        end)
+        return gen() + gen() + setmetatable({}, { __index = ask and
+          function(_, k) return ask(k) end })[3]
+      end
+      print(go(), (lunate.spawn(go):join()))
+      print(lunate.spawn(function()
+        return pcall(table.sort, { 2, 1 }, function(a, b)
+          return ask(a) < ask(b) end)
+      end):join())
+    ]], { DATABASE_URL = pg.shared():url_of("task_spec") })
+    assert.equal(0, r.code, r.err)
+    live.says(r.out, "6\t6\n", "false\t", "table.sort")
+  end)
+
+  it("at the top of a required file works or says what to do", function()
+    local name = "lunate_live_required"
+    package.preload[name] = function()
+      return { value = ask(4) }
+    end
+    local ok, v = live.in_task(function() return pcall(require, name) end)
+    package.preload[name], package.loaded[name] = nil, nil
+    if ok then
+      assert.equal(4, v.value)
+    else
+      live.says(v, "required file")
+    end
+  end)
+end)
+
+describe("many tasks", function()
+  it("get each their own answer", function()
+    local seed = live.seed()
+    math.randomseed(seed)
+    local tasks = {}
+    for i = 1, 200 do
+      local steps = math.random(1, 6)
+      tasks[i] = lunate.spawn(function()
+        for _ = 1, steps do
+          local n = math.random(1, 1e6)
+          if ask(n) ~= n then return "wrong" end
+          if math.random(4) == 1 then lunate.pause() end
+        end
+        return "right"
+      end)
+    end
+    for i = 1, 200 do
+      assert.equal("right", tasks[i]:join(), "LUNATE_SEED=" .. seed)
+    end
+  end)
+end)
