@@ -144,6 +144,16 @@ on_dead(struct pool_member *m)
 	member_close(m);
 }
 
+/* Of a lease that was given back, or of work that was abandoned. */
+static void
+fence_opened(struct pool_member *m)
+{
+	if (m->dirty && !pgconn_in_tx(m->conn))
+		member_reset(m);
+	else
+		member_settle(m);
+}
+
 static void
 on_state(struct pgconn *conn, void *arg)
 {
@@ -157,8 +167,8 @@ on_state(struct pgconn *conn, void *arg)
 	case PGCONN_READY:
 		if (m->state == MEMBER_LOGIN)
 			login_done(m);
-		else if (m->state == MEMBER_FENCED)
-			member_settle(m);
+		else if (m->state != MEMBER_LEASED)
+			fence_opened(m);
 		return;
 	case PGCONN_CONNECTING:
 	case PGCONN_FENCED:
@@ -253,6 +263,7 @@ member_open(struct pool *p)
 /* A request that belongs to nobody but the member. */
 struct chore {
 	struct pgreq req;
+	struct pool_member *m;
 	struct pgval vals[2];
 	char text[24];
 };
@@ -264,6 +275,8 @@ chore_done(struct pgreq *r)
 
 	if (r->rows != NULL)
 		rows_unpin(&r->rows);
+	if (r->fate != PGREQ_DONE)
+		k->m->condemned = true; /* in what state it is nobody knows */
 	mem_free(k);
 }
 
@@ -285,6 +298,7 @@ send_chore(struct pool_member *m, struct chore *k)
 {
 	struct list one;
 
+	k->m = m;
 	list_init(&one);
 	list_push_back(&one, &k->req.link);
 	pgconn_send(m->conn, &one);
@@ -330,6 +344,7 @@ void
 member_reset(struct pool_member *m)
 {
 	member_enter(m, MEMBER_BUSY);
+	m->dirty = false;
 	pgconn_forget(m->conn);
 	m->mode = POOL_MODES; /* unknown: whatever comes next sets it */
 	send_chore(m, new_chore("DISCARD ALL"));
