@@ -18,7 +18,7 @@ worker_init(struct worker *w, struct runtime *rt, int index, struct loop *loop)
 		  (uint64_t)index;
 	base = (struct pool_base){loop, rt->crew, &rt->target, &rt->budget};
 	w->pool = pool_new(&base, &rt->pool_rules);
-	w->catalog = catalog_new(w->loop, w->pool);
+	w->catalog = catalog_new(w->loop, w->pool, &rt->schema_epoch);
 }
 
 uint64_t

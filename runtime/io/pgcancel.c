@@ -81,6 +81,7 @@ void
 pgcancel_start(struct pgconn *c, struct pgreq *target)
 {
 	assert(c->state == PGCONN_READY && c->ngroups > 0);
+	c->counts->cancels++;
 	c->target = target;
 	c->fence_ticks = 0;
 	pgconn_enter(c, PGCONN_FENCED);

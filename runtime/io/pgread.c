@@ -29,8 +29,8 @@ copy_field(char *to, size_t size, const PGresult *res, int field)
 }
 
 /* The server's own words, freed of values. */
-static void
-fill_err(struct err *e, const PGresult *res)
+void
+pgread_error(struct err *e, const PGresult *res)
 {
 	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 	const char *text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
@@ -73,6 +73,17 @@ innocent(const struct pgconn *c, const struct pgreq *r)
 }
 
 static void
+count_cancelled(struct pgconn *c, const struct pgitem *it, const struct err *e)
+{
+	if (c->state != PGCONN_FENCED || strcmp(e->sqlstate, "57014") != 0)
+		return;
+	if (it->req == NULL || it->req == c->target)
+		c->counts->hits++;
+	else
+		c->counts->spared++;
+}
+
+static void
 item_failed(struct pgconn *c, struct pgitem *it, const PGresult *res)
 {
 	struct err local, *e = it->req != NULL ? &it->req->err : &local;
@@ -80,7 +91,8 @@ item_failed(struct pgconn *c, struct pgitem *it, const PGresult *res)
 
 	if (it->req != NULL && it->req->fate != PGREQ_PENDING)
 		e = &local;
-	fill_err(e, res);
+	pgread_error(e, res);
+	count_cancelled(c, it, e);
 	stale = stale_statement(e) && it->prep != NULL;
 	if (it->prep != NULL && it->kind == PGITEM_PREPARE)
 		pgprep_retire(c, it->prep, false);
@@ -255,7 +267,7 @@ commit_failed(struct pggroup *g, const PGresult *res)
 		if (r->fate != PGREQ_PENDING)
 			continue;
 		r->fate = PGREQ_FAILED;
-		fill_err(&r->err, res);
+		pgread_error(&r->err, res);
 	}
 }
 

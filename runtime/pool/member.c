@@ -210,7 +210,8 @@ start_login(struct pool_member *m, const char *hostaddr)
 		.read_only = true};
 	struct pgparams *params = pgparams_new(p->target.url, m->endpoint,
 					       hostaddr, &session);
-	struct pgconn_conf conf = {.keys = params->keys,
+	struct pgconn_conf conf = {.counts = &p->cancels,
+				   .keys = params->keys,
 				   .values = params->values,
 				   .connect_us = p->rules.connect_us,
 				   .prepared_max = p->rules.prepared_max};
