@@ -279,7 +279,8 @@ server_copy(void)
 		"listen_addresses = ''\nfsync = off\nfull_page_writes = off\n"
 		"shared_buffers = '32MB'\nmax_connections = 60\n"
 		"log_line_prefix = '%%m [%%p] %%a '\nmax_wal_senders = 0\n"
-		"wal_level = minimal\ndynamic_shared_memory_type = mmap\n",
+		"wal_level = minimal\ndynamic_shared_memory_type = mmap\n"
+		"client_min_messages = warning\n",
 		server_dir);
 	fclose(f);
 }
