@@ -122,7 +122,8 @@ add_array(struct writer *w, int at, int n)
 {
 	int rc = 0;
 
-	if (w->depth == DEEPEST || !lua_checkstack(w->L, 4))
+	if (!lua_istable(w->L, at) || w->depth == DEEPEST ||
+	    !lua_checkstack(w->L, 4))
 		return -1;
 	w->depth++;
 	str_addc(w->s, '{');
