@@ -294,7 +294,7 @@ a_read_that_lost_its_connection_is_tried_again(void **state)
 }
 
 static void
-a_write_whose_backend_was_killed_is_in_doubt_and_not_repeated(void **state)
+a_write_whose_backend_was_killed_is_in_doubt_and_not_redone(void **state)
 {
 	ops_begin(2);
 	server_sql("create table if not exists once (a int)");
@@ -415,7 +415,7 @@ main(void)
 		T(a_conflict_is_tried_again_as_often_as_its_class_says),
 		T(a_cancel_while_it_rests_before_a_retry_ends_it),
 		T(a_read_that_lost_its_connection_is_tried_again),
-		T(a_write_whose_backend_was_killed_is_in_doubt_and_not_repeated),
+		T(a_write_whose_backend_was_killed_is_in_doubt_and_not_redone),
 		T(a_procedure_that_lost_its_connection_is_never_repeated),
 		T(one_generation_of_rules_holds_for_a_whole_operation),
 		T(many_fast_reads_are_all_answered),
