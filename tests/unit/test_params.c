@@ -227,6 +227,22 @@ an_error_names_which_parameter_it_was(void **state)
 	assert_non_null(strstr(e.text, "parameter $3"));
 }
 
+static void
+no_memory_for_a_value_is_an_error(void **state)
+{
+	static const char *const values[] = {
+		"('x'):rep(100000)", "{ ('x'):rep(100000) }",
+		"{ __lunate = 'bytea', ('x'):rep(100000) }"};
+
+	for (int i = 0; i < 3; i++) {
+		mem_fail_after(1);
+		assert_int_equal(take(values[i]), LUNATE_ENOMEM);
+		assert_non_null(strstr(e.text, "parameter $1"));
+		mem_fail_after(0);
+		assert_int_equal(take(values[i]), 0);
+	}
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int
@@ -247,6 +263,7 @@ main(void)
 		T(an_empty_table_says_that_it_could_be_both),
 		T(what_cannot_be_a_parameter_is_refused_by_its_kind),
 		T(an_error_names_which_parameter_it_was),
+		T(no_memory_for_a_value_is_an_error),
 	};
 
 	cmocka_set_test_filter(getenv("ONLY"));
