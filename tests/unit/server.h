@@ -294,10 +294,23 @@ server_connect(const char *dir)
 	return PQconnectdbParams(keys, vals, 0);
 }
 
-/* Waits until it answers; the side connection is new afterwards. */
+/* After a kill: waits until the postmaster has noticed and ended all others.
+ * Before that it still takes logins, only to end them. */
+static void
+server_down(void)
+{
+	while (PQstatus(server_side) == CONNECTION_OK) {
+		PQclear(PQexec(server_side, "select 1"));
+		usleep(2000);
+	}
+}
+
+/* Waits until it answers (again); the side connection is new afterwards. */
 static void
 server_ready(void)
 {
+	if (server_side != NULL)
+		server_down();
 	for (int i = 0; i < 3000; i++) {
 		if (server_side != NULL)
 			PQfinish(server_side);

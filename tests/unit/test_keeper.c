@@ -202,7 +202,8 @@ a_server_that_was_there_is_waited_for(void **state)
 	pools_open();
 	server_kill(atoi(pools_sql(0, "select pg_backend_pid()")));
 	while (pools_stats().total > 0)
-		turn(); /* the server recovers now and refuses logins */
+		turn();
+	server_down(); /* it recovers now and refuses logins */
 	for (int i = 1; i < 5; i++)
 		pools_ask(i, POOL_SOLO, "select 'back'");
 	for (int i = 1; i < 5; i++) {
