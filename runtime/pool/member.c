@@ -58,6 +58,15 @@ spread(struct pool *p, int64_t us)
 	return us - (int64_t)(pool_random(p) % (uint64_t)(us / 10 + 1));
 }
 
+/* Full for now, or starting up or shutting down: it is there, and waiting for
+ * it is worth it. */
+static bool
+says_later(const struct err *e)
+{
+	return strcmp(e->sqlstate, "53300") == 0 ||
+	       strncmp(e->sqlstate, "57P0", 4) == 0;
+}
+
 /* Backoff with full jitter: 10 ms, doubling, at most 5 s. */
 static void
 login_failed(struct pool *p, const struct err *e)
@@ -67,6 +76,7 @@ login_failed(struct pool *p, const struct err *e)
 	p->failures++;
 	p->stats.login_failures++;
 	p->login_err = *e;
+	p->server_will_return = says_later(e);
 	p->next_endpoint++;
 	p->next_login_us = loop_now_us(p->loop) + 1000 +
 			   (int64_t)(pool_random(p) % (uint64_t)ceiling);
