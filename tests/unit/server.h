@@ -285,13 +285,21 @@ server_copy(void)
 	fclose(f);
 }
 
+static void
+server_no_notice(void *arg, const PGresult *res)
+{
+	(void)arg, (void)res;
+}
+
 static PGconn *
 server_connect(const char *dir)
 {
 	const char *keys[] = {"host", "port", "user", "dbname", NULL};
 	const char *vals[] = {dir, "5432", "postgres", "lunate_test", NULL};
+	PGconn *c = PQconnectdbParams(keys, vals, 0);
 
-	return PQconnectdbParams(keys, vals, 0);
+	PQsetNoticeReceiver(c, server_no_notice, NULL);
+	return c;
 }
 
 /* After a kill: waits until the postmaster has noticed and ended all others.

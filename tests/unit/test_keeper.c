@@ -215,6 +215,29 @@ a_server_that_was_there_is_waited_for(void **state)
 	server_ready();
 }
 
+/* It said itself that it will take logins later. */
+static void
+a_server_that_is_starting_up_or_full_is_tried_again(void **state)
+{
+	static const char *const modes[] = {"starting-up", "too-many"};
+
+	for (int i = 0; i < 2; i++) {
+		pools_begin(server_fake_start(modes[i]));
+		pools_rules.acquire_us = 300000;
+		pools_open();
+		pools_ask(0, POOL_SOLO, "select 1");
+		pools_wait(0);
+		assert_int_equal(work[0].refused, 1);
+		assert_int_equal(work[0].why.code, LUNATE_ECONNECT);
+		assert_string_equal(work[0].why.sqlstate,
+				    i == 0 ? "57P03" : "53300");
+		assert_int_equal(pools_stats().timeouts, 1);
+		assert_true(pools_stats().login_failures > 1);
+		pools_close();
+	}
+	server_fake_end();
+}
+
 static void
 who_waits_for_a_server_in_vain_hears_of_the_server(void **state)
 {
@@ -246,6 +269,8 @@ main(void)
 		cmocka_unit_test(a_refused_password_is_told_at_once),
 		cmocka_unit_test(a_server_that_was_never_there_is_told_at_once),
 		cmocka_unit_test(a_server_that_was_there_is_waited_for),
+		cmocka_unit_test(
+			a_server_that_is_starting_up_or_full_is_tried_again),
 		cmocka_unit_test(
 			who_waits_for_a_server_in_vain_hears_of_the_server),
 	};
