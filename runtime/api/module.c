@@ -114,6 +114,7 @@ open_core(lua_State *L)
 	lua_db_open(L);
 	lua_stream_open(L);
 	lua_copy_open(L);
+	lua_catalog_open(L);
 	lua_admin_open(L);
 	task_push_token(L);
 	lua_setfield(L, -2, "token");

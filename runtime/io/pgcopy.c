@@ -36,6 +36,8 @@ flush_out(struct pgcopy *k)
 	pgconn_watch(k->conn);
 }
 
+static void drain(struct pgcopy *k);
+
 void
 pgcopy_start(struct pgcopy *k, struct pgconn *c, const char *sql)
 {
@@ -76,6 +78,7 @@ pgcopy_end(struct pgcopy *k, const char *reason)
 		return;
 	}
 	flush_out(k);
+	drain(k); /* a refusal may have been read already: no event tells */
 }
 
 void
@@ -188,13 +191,23 @@ take_data(struct pgcopy *k)
 	return true;
 }
 
-/* The server may refuse in the middle of IN: its error is a result. */
+/* During IN there is nothing to take: libpq keeps back what the server says
+ * until the end is sent, and answers a question with "in the middle of IN". */
 static bool
 step(struct pgcopy *k)
 {
+	if (k->state == PGCOPY_IN)
+		return false;
 	if (k->state == PGCOPY_OUT)
 		return take_data(k);
 	return take_result(k);
+}
+
+static void
+drain(struct pgcopy *k)
+{
+	while (k->state != PGCOPY_DONE && step(k))
+		;
 }
 
 void
@@ -206,8 +219,7 @@ pgcopy_readable(struct pgconn *c)
 		pgconn_die(c, LUNATE_ELOST, PQerrorMessage(c->pg));
 		return;
 	}
-	while (k->state != PGCOPY_DONE && step(k))
-		;
+	drain(k);
 	if (k->state == PGCOPY_IN && k->blocked)
 		flush_out(k);
 	tell(k);

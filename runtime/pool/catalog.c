@@ -279,12 +279,28 @@ catalog_epoch(const struct catalog *c)
 }
 
 void
+catalog_verify(const struct catalog *c)
+{
+	OBJ_CHECK(c, CATALOG_MAGIC);
+	assert(c->asked || list_empty(&c->waits));
+	if (c->snapshot == NULL)
+		return;
+	OBJ_CHECK(c->snapshot, CATALOG_SNAPSHOT_MAGIC);
+	assert(c->snapshot->refs > 0 && c->snapshot->epoch <= epoch_now(c));
+	for (unsigned i = 0; i < c->snapshot->ntables; i++)
+		assert(catalog_table_by_oid(c->snapshot,
+					    c->snapshot->tables[i].oid) ==
+		       &c->snapshot->tables[i]);
+}
+
+void
 catalog_free(struct catalog **pc)
 {
 	struct catalog *c;
 
 	OBJ_TAKE(c, pc, CATALOG_MAGIC);
 	assert(!c->asked);
+	c->doubted = false; /* nobody loads any more */
 	tell(c);
 	if (c->snapshot != NULL)
 		catalog_snapshot_unpin(&c->snapshot);

@@ -40,7 +40,8 @@
  * function written as a column).
  *
  * Always true: a snapshot is current while its epoch is the shared one;
- *              LOADED has a snapshot; one load is under way at a time.
+ *              no snapshot is ahead of it; one load is under way at a
+ *              time, and somebody waits only while one is.
  * Memory: the catalog holds one pin of its snapshot; names lie in the result
  *         the server sent, arrays in one arena.  Waits are embedded in their
  *         owners.
@@ -211,6 +212,9 @@ void catalog_saw(struct catalog *c, const struct err *e);
 
 /* Grows with every change seen by any worker. */
 uint64_t catalog_epoch(const struct catalog *c);
+
+/* Walks the rules above. */
+void catalog_verify(const struct catalog *c);
 
 /* The pool is freed before it. */
 void catalog_free(struct catalog **pc);
