@@ -43,8 +43,10 @@ idle_connections_above_min_are_closed(void **state)
 	pools_open();
 	for (int i = 0; i < 3; i++)
 		pools_ask(i, POOL_LEASE, NULL);
-	for (int i = 0; i < 3; i++)
+	for (int i = 0; i < 3; i++) {
 		pools_granted(i);
+		(void)pools_on_lease(i, "select 1");
+	}
 	for (int i = 0; i < 3; i++)
 		pool_release(pool, &work[i].m, false);
 	assert_int_equal(pools_stats().total, 3);
