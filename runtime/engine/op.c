@@ -75,6 +75,10 @@ admit(struct op *op)
 	if (op->w->rt->closing && op->tx == NULL)
 		return refuse_code(op, LUNATE_ECLOSED,
 				   "the runtime is closing; no new work");
+	if (op->deadline_us != 0 && op->deadline_us <= op->began_us)
+		return refuse_code(op, LUNATE_EDEADLINE,
+				   "the deadline had passed before the "
+				   "statement began; nothing was sent");
 	return NEXT;
 }
 

@@ -12,15 +12,20 @@
 #define PING_US 5000000
 #define TOLD_US 10000000
 
+/* Never above max, not even for a moment: others look at it too. */
 static bool
 take_budget(struct pool *p)
 {
 	int max = __atomic_load_n(&p->budget->max, __ATOMIC_RELAXED);
+	int open = __atomic_load_n(&p->budget->open, __ATOMIC_RELAXED);
 
-	if (__atomic_add_fetch(&p->budget->open, 1, __ATOMIC_RELAXED) <= max)
-		return true;
-	__atomic_sub_fetch(&p->budget->open, 1, __ATOMIC_RELAXED);
-	return false;
+	do {
+		if (open >= max)
+			return false;
+	} while (!__atomic_compare_exchange_n(&p->budget->open, &open, open + 1,
+					      true, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
+	return true;
 }
 
 static bool

@@ -58,6 +58,15 @@ spread(struct pool *p, int64_t us)
 	return us - (int64_t)(pool_random(p) % (uint64_t)(us / 10 + 1));
 }
 
+/* Full for now, or starting up or shutting down: it is there, and waiting for
+ * it is worth it. */
+static bool
+says_later(const struct err *e)
+{
+	return strcmp(e->sqlstate, "53300") == 0 ||
+	       strncmp(e->sqlstate, "57P0", 4) == 0;
+}
+
 /* Backoff with full jitter: 10 ms, doubling, at most 5 s. */
 static void
 login_failed(struct pool *p, const struct err *e)
@@ -67,8 +76,7 @@ login_failed(struct pool *p, const struct err *e)
 	p->failures++;
 	p->stats.login_failures++;
 	p->login_err = *e;
-	p->server_will_return = strcmp(e->sqlstate, "57P03") == 0 ||
-				strcmp(e->sqlstate, "53300") == 0;
+	p->server_will_return = says_later(e);
 	p->next_endpoint++;
 	p->next_login_us = loop_now_us(p->loop) + 1000 +
 			   (int64_t)(pool_random(p) % (uint64_t)ceiling);
@@ -146,6 +154,16 @@ on_dead(struct pool_member *m)
 	member_close(m);
 }
 
+/* Of a lease that was given back, or of work that was abandoned. */
+static void
+fence_opened(struct pool_member *m)
+{
+	if (m->dirty && !pgconn_in_tx(m->conn))
+		member_reset(m);
+	else
+		member_settle(m);
+}
+
 static void
 on_state(struct pgconn *conn, void *arg)
 {
@@ -159,8 +177,8 @@ on_state(struct pgconn *conn, void *arg)
 	case PGCONN_READY:
 		if (m->state == MEMBER_LOGIN)
 			login_done(m);
-		else if (m->state == MEMBER_FENCED || m->state == MEMBER_BUSY)
-			member_settle(m); /* the fence of a cancel opened */
+		else if (m->state != MEMBER_LEASED)
+			fence_opened(m);
 		return;
 	case PGCONN_CONNECTING:
 	case PGCONN_FENCED:
@@ -256,6 +274,7 @@ member_open(struct pool *p)
 /* A request that belongs to nobody but the member. */
 struct chore {
 	struct pgreq req;
+	struct pool_member *m;
 	struct pgval vals[2];
 	char text[24];
 };
@@ -267,6 +286,8 @@ chore_done(struct pgreq *r)
 
 	if (r->rows != NULL)
 		rows_unpin(&r->rows);
+	if (r->fate != PGREQ_DONE)
+		k->m->condemned = true; /* in what state it is nobody knows */
 	mem_free(k);
 }
 
@@ -288,6 +309,7 @@ send_chore(struct pool_member *m, struct chore *k)
 {
 	struct list one;
 
+	k->m = m;
 	list_init(&one);
 	list_push_back(&one, &k->req.link);
 	pgconn_send(m->conn, &one);
@@ -333,6 +355,7 @@ void
 member_reset(struct pool_member *m)
 {
 	member_enter(m, MEMBER_BUSY);
+	m->dirty = false;
 	pgconn_forget(m->conn);
 	m->mode = POOL_MODES; /* unknown: whatever comes next sets it */
 	send_chore(m, new_chore("DISCARD ALL"));

@@ -40,6 +40,7 @@ struct pool_member {
 	bool condemned; /* closed as soon as nothing is in flight */
 	bool told;	/* a leak was reported */
 	bool pinging;
+	bool dirty;    /* FENCED: to be reset when the fence opens */
 	char site[96]; /* LEASED: the borrower */
 };
 
