@@ -24,6 +24,7 @@ local task = require "lunate.task"
 local db = require "lunate.db"
 require "lunate.tx"
 require "lunate.batch"
+require "lunate.events"
 
 ---@class lunate
 local M = {
