@@ -358,8 +358,9 @@ listen_there(struct ctl *c, struct err *e)
 	str_addf(&c->path, "/%d-%d.sock", (int)getpid(),
 		 __atomic_add_fetch(&serial, 1, __ATOMIC_RELAXED));
 	make_parents(c->path.at);
+	mine.path = c->path.at;
 	mine.arg = c;
-	return lines_new(&c->lines, c->w->loop, c->path.at, &mine, e);
+	return lines_new(&c->lines, c->w->loop, &mine, e);
 }
 
 static void

@@ -20,12 +20,14 @@
 static bool
 is_alive(const char *path)
 {
+	const struct lines_question q = {path, "{\"command\":\"ping\"}",
+					 PING_MS};
 	struct str answer;
 	struct err e;
 	int rc;
 
 	str_init(&answer);
-	rc = lines_ask(path, "{\"command\":\"ping\"}", PING_MS, &answer, &e);
+	rc = lines_ask(&q, &answer, &e);
 	str_fini(&answer);
 	return rc != LUNATE_ECONNECT;
 }
@@ -98,14 +100,14 @@ core_ctl_list(lua_State *L)
 static int
 core_ctl_ask(lua_State *L)
 {
-	const char *path = luaL_checkstring(L, 1);
-	const char *line = luaL_checkstring(L, 2);
-	int ms = (int)(luaL_checknumber(L, 3) * 1000);
+	const struct lines_question q = {luaL_checkstring(L, 1),
+					 luaL_checkstring(L, 2),
+					 (int)(luaL_checknumber(L, 3) * 1000)};
 	struct str answer;
 	struct err e;
 
 	str_init(&answer);
-	if (lines_ask(path, line, ms, &answer, &e) < 0) {
+	if (lines_ask(&q, &answer, &e) < 0) {
 		str_fini(&answer);
 		return fail(L, &e);
 	}

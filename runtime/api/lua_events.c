@@ -96,8 +96,9 @@ core_listen(lua_State *L)
 	lua_setmetatable(L, -2);
 	lua_pushvalue(L, -1);
 	h->self_ref = luaL_ref(L, LUA_REGISTRYINDEX);
-	h->listener = events_listen(db->rt->events, db->vm->loop, mask,
-				    on_event, h);
+	h->listener = events_listen(
+		db->rt->events,
+		&(struct events_ear){db->vm->loop, mask, on_event, h});
 	list_push_back(&db->listeners, &h->link);
 	return 1;
 }

@@ -173,7 +173,8 @@ push_visit(struct wait *w, lua_State *L)
 	return e.code == 0 ? 1 : fail(L, &e);
 }
 
-/* core.doctor(db, overrides) -> { { level, name, what, remedy? } ... }, or nil, err */
+/* core.doctor(db, overrides) -> { { level, name, what, remedy? } ... },
+ * or nil, err */
 static int
 core_doctor(lua_State *L)
 {

@@ -12,37 +12,46 @@
 
 /* ---- the question ------------------------------------------------------- */
 
-#define SETTING(name) "pg_catalog.current_setting('" name "')"
-#define BYTES(name) "pg_catalog.pg_size_bytes(" SETTING(#name) ")"
+/* clang-format off */
+#define SETTING(name) "pg_catalog.current_setting('" name "'), "
 #define MILLISECONDS(name) \
-	"(SELECT setting FROM pg_catalog.pg_settings WHERE name = '" name "')"
+	"(SELECT setting FROM pg_catalog.pg_settings " \
+	"WHERE name = '" name "'), "
+#define BYTES(name, least, what) \
+	"pg_catalog.pg_size_bytes(pg_catalog.current_setting('" #name "')), "
 
 /* The order of take_facts(). */
 static const char facts_sql[] =
-	"SELECT " SETTING("server_version_num") ", " SETTING("server_version") ", " SETTING(
-		"max_connections") ", "
-				   "CASE WHEN r.rolsuper THEN 0 ELSE " SETTING(
-					   "superuser_reserved_connections") "::int + "
-									     "coalesce(pg_catalog.current_setting('reserved_connections', "
-									     "true)::int, 0) END, "
-									     "(SELECT pg_catalog.sum(numbackends) FROM "
-									     "pg_catalog.pg_stat_database), r.rolconnlimit, d.datconnlimit, "
-#define DOCTOR_MEMORY_SQL(name, least, what) BYTES(name) ", "
-	DOCTOR_MEMORY(DOCTOR_MEMORY_SQL)
-#undef DOCTOR_MEMORY_SQL
-		"coalesce((SELECT ssl FROM pg_catalog.pg_stat_ssl "
-		"WHERE pid = pg_catalog.pg_backend_pid()), false), "
-		"coalesce(pg_catalog.inet_client_addr() <<= '127.0.0.0/8' OR "
-		"pg_catalog.inet_client_addr() = '::1', true), "
-		"EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1), " MILLISECONDS("statement_timeout") ", " MILLISECONDS("idle_in_transaction_session_timeout") ", " SETTING(
-			"TimeZone") ", " SETTING("DateStyle") ", " SETTING("IntervalStyle") ", "
-											    "(extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::int8, "
-											    "EXISTS (SELECT FROM pg_catalog.pg_extension "
-											    "WHERE extname = 'pg_stat_statements'), "
-											    "pg_catalog.pg_is_in_recovery(), r.rolsuper "
-											    "FROM pg_catalog.pg_roles r, pg_catalog.pg_database d "
-											    "WHERE r.rolname = current_user "
-											    "AND d.datname = pg_catalog.current_database()";
+	"SELECT "
+	SETTING("server_version_num")
+	SETTING("server_version")
+	SETTING("max_connections")
+	"CASE WHEN r.rolsuper THEN 0 ELSE "
+	"pg_catalog.current_setting('superuser_reserved_connections')::int + "
+	"coalesce(pg_catalog.current_setting('reserved_connections', "
+	"true)::int, 0) END, "
+	"(SELECT pg_catalog.sum(numbackends) "
+	"FROM pg_catalog.pg_stat_database), "
+	"r.rolconnlimit, d.datconnlimit, "
+	DOCTOR_MEMORY(BYTES)
+	"coalesce((SELECT ssl FROM pg_catalog.pg_stat_ssl "
+	"WHERE pid = pg_catalog.pg_backend_pid()), false), "
+	"coalesce(pg_catalog.inet_client_addr() <<= '127.0.0.0/8' OR "
+	"pg_catalog.inet_client_addr() = '::1', true), "
+	"EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1), "
+	MILLISECONDS("statement_timeout")
+	MILLISECONDS("idle_in_transaction_session_timeout")
+	SETTING("TimeZone")
+	SETTING("DateStyle")
+	SETTING("IntervalStyle")
+	"(extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::int8, "
+	"EXISTS (SELECT FROM pg_catalog.pg_extension "
+	"WHERE extname = 'pg_stat_statements'), "
+	"pg_catalog.pg_is_in_recovery(), r.rolsuper "
+	"FROM pg_catalog.pg_roles r, pg_catalog.pg_database d "
+	"WHERE r.rolname = current_user "
+	"AND d.datname = pg_catalog.current_database()";
+/* clang-format on */
 
 struct reader {
 	const struct rows *rows;

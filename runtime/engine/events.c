@@ -34,11 +34,8 @@ struct events_listener {
 #define EVENTS_LISTENER_MAGIC 0xe7e27502
 	struct list link; /* in events->listeners, or nowhere */
 	struct events *events;
-	struct loop *loop;
+	struct events_ear ear;
 	pthread_t thread;
-	uint32_t mask;
-	void (*fn)(void *arg, const struct event *e);
-	void *arg;
 	struct list queue;
 	size_t queued;
 	struct loop_job job;	   /* raised on its own thread */
@@ -255,7 +252,7 @@ tell(struct events_listener *l)
 	pthread_mutex_unlock(&l->events->lock);
 	l->telling = true;
 	while (n-- > 0 && !l->gone && (e = take_next(l)) != NULL) {
-		l->fn(l->arg, e);
+		l->ear.fn(l->ear.arg, e);
 		unpin(e);
 	}
 	l->telling = false;
@@ -293,10 +290,10 @@ static void
 wake(struct events_listener *l)
 {
 	if (pthread_equal(l->thread, pthread_self())) {
-		loop_defer(l->loop, LOOP_TASKS, &l->job);
+		loop_defer(l->ear.loop, LOOP_TASKS, &l->job);
 	} else if (!l->posted) {
 		l->posted = true;
-		loop_post(l->loop, &l->letter);
+		loop_post(l->ear.loop, &l->letter);
 	}
 }
 
@@ -358,7 +355,7 @@ events_raise(struct events *ev, const struct event_news *news)
 			struct events_listener *l = LIST_ENTRY(
 				link, struct events_listener, link);
 
-			if (l->mask & EVENT_BIT(news->type))
+			if (l->ear.mask & EVENT_BIT(news->type))
 				queue(l, e);
 		}
 		pthread_mutex_unlock(&ev->lock);
@@ -374,26 +371,22 @@ sum_masks(struct events *ev)
 	uint32_t all = 0;
 
 	LIST_EACH (link, &ev->listeners)
-		all |= LIST_ENTRY(link, struct events_listener, link)->mask;
+		all |= LIST_ENTRY(link, struct events_listener, link)->ear.mask;
 	__atomic_store_n(&ev->wanted, all, __ATOMIC_RELAXED);
 }
 
 struct events_listener *
-events_listen(struct events *ev, struct loop *loop, uint32_t mask,
-	      void (*fn)(void *arg, const struct event *e), void *arg)
+events_listen(struct events *ev, const struct events_ear *ear)
 {
 	struct events_listener *l = mem_new(sizeof(*l));
 
 	OBJ_CHECK(ev, EVENTS_MAGIC);
-	assert((mask & ~EVENT_ALL) == 0);
+	assert((ear->mask & ~EVENT_ALL) == 0 && ear->fn != NULL);
 	OBJ_INIT(l, EVENTS_LISTENER_MAGIC);
 	__atomic_add_fetch(&ev->refs, 1, __ATOMIC_RELAXED);
 	l->events = ev;
-	l->loop = loop;
+	l->ear = *ear;
 	l->thread = pthread_self();
-	l->mask = mask;
-	l->fn = fn;
-	l->arg = arg;
 	list_init(&l->link);
 	list_init(&l->queue);
 	loop_job_init(&l->job, on_job);

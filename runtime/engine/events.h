@@ -99,10 +99,16 @@ struct events *events_new(const char *source, uint64_t seed, size_t room);
 bool events_wanted(const struct events *ev, enum event_type type);
 void events_raise(struct events *ev, const struct event_news *news);
 
-/* `mask` is a set of EVENT_BIT. */
-struct events_listener *events_listen(
-	struct events *ev, struct loop *loop, uint32_t mask,
-	void (*fn)(void *arg, const struct event *e), void *arg);
+/* Who listens; copied. */
+struct events_ear {
+	struct loop *loop;
+	uint32_t mask; /* a set of EVENT_BIT */
+	void (*fn)(void *arg, const struct event *e);
+	void *arg;
+};
+
+struct events_listener *events_listen(struct events *ev,
+				      const struct events_ear *ear);
 
 /* May be called from inside fn(). */
 void events_unlisten(struct events_listener **pl);

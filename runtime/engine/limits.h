@@ -8,9 +8,9 @@
  *
  * Looked up through the pool after a login, not more often than once a
  * minute: after the first one when pool_max was chosen by somebody, else as
- * soon as there are a few; the pool's max is clamped to it, and raised again (to pool_max at
- * most) when others have left.  When the question cannot be answered nothing
- * changes.
+ * soon as there are a few connections.  The pool's max is clamped to it, and
+ * raised again (to pool_max at most) when others have left.  When the question
+ * cannot be answered nothing changes.
  * Memory: belongs to its worker.  Thread: that of the worker.
  */
 #ifndef LIMITS_H

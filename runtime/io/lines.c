@@ -359,7 +359,7 @@ start(struct lines *s)
 }
 
 int
-lines_new(struct lines **out, struct loop *loop, const char *path,
+lines_new(struct lines **out, struct loop *loop,
 	  const struct lines_owner *owner, struct err *e)
 {
 	struct lines *s = mem_new(sizeof(*s));
@@ -368,7 +368,8 @@ lines_new(struct lines **out, struct loop *loop, const char *path,
 	s->loop = loop;
 	s->owner = *owner;
 	s->fd = -1;
-	if (set_address(&s->addr, path, e) < 0 || make_folder(path, e) < 0)
+	if (set_address(&s->addr, owner->path, e) < 0 ||
+	    make_folder(owner->path, e) < 0)
 		goto fail;
 	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (s->fd < 0) {
@@ -462,13 +463,12 @@ read_line(int fd, struct str *answer, struct err *e)
 }
 
 int
-lines_ask(const char *path, const char *line, int timeout_ms,
-	  struct str *answer, struct err *e)
+lines_ask(const struct lines_question *q, struct str *answer, struct err *e)
 {
 	struct sockaddr_un addr;
 	int fd, rc;
 
-	if (set_address(&addr, path, e) < 0)
+	if (set_address(&addr, q->path, e) < 0)
 		return e->code;
 	fd = dial(&addr, 0);
 	if (fd < 0)
@@ -476,9 +476,9 @@ lines_ask(const char *path, const char *line, int timeout_ms,
 			       errno == ECONNREFUSED || errno == ENOENT
 				       ? LUNATE_ECONNECT
 				       : LUNATE_EIO,
-			       "%s: %s", path, strerror(errno));
-	set_timeout(fd, timeout_ms);
-	rc = send_line(fd, line, e);
+			       "%s: %s", q->path, strerror(errno));
+	set_timeout(fd, q->timeout_ms);
+	rc = send_line(fd, q->line, e);
 	if (rc == 0)
 		rc = read_line(fd, answer, e);
 	close(fd);

@@ -36,6 +36,7 @@ struct lines;
 struct lines_peer;
 
 struct lines_owner {
+	const char *path;
 	/* Borrowed text without its newline, 0-terminated. */
 	void (*on_line)(struct lines *s, struct lines_peer *p, const char *line,
 			void *arg);
@@ -46,7 +47,7 @@ struct lines_owner {
 /* Makes the folder (the last part only), takes the place of a socket that
  * nobody listens on.  LUNATE_EIO, LUNATE_EBUSY: somebody listens there. */
 MUST_USE
-int lines_new(struct lines **out, struct loop *loop, const char *path,
+int lines_new(struct lines **out, struct loop *loop,
 	      const struct lines_owner *owner, struct err *e);
 
 /* The answer to the oldest line that has none; a newline is added. */
@@ -62,12 +63,19 @@ void lines_free(struct lines **ps);
 
 /* ---- the other side ----------------------------------------------------- */
 
+struct str;
+
+struct lines_question {
+	const char *path;
+	const char *line; /* without newline */
+	int timeout_ms;
+};
+
 /* Sends one line and waits for one.  Blocks: for commands, never on a loop.
  * The answer is appended without its newline.  LUNATE_ECONNECT: nobody
- * listens. */
-struct str;
+ * listens.  LUNATE_EDEADLINE: too busy to answer. */
 MUST_USE
-int lines_ask(const char *path, const char *line, int timeout_ms,
-	      struct str *answer, struct err *e);
+int lines_ask(const struct lines_question *q, struct str *answer,
+	      struct err *e);
 
 #endif
