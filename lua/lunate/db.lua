@@ -170,6 +170,7 @@ Database.with_clinic = Database.with_tenant
 ---@param seconds number?
 function Database:close(seconds)
   local until_ = core.now() + (seconds or 30)
+  collectgarbage() -- loops left by break give their connections back
   self.ud:stop()
   while not self.ud:quiet() and core.now() < until_ do
     core.sleep(0.01)
@@ -179,4 +180,5 @@ function Database:close(seconds)
 end
 
 return { Client = Client, Database = Database, derived = derived,
+  merged = merged,
   check_function = check_function, errors = errors }

@@ -23,6 +23,7 @@ end)
 local task = require "lunate.task"
 local db = require "lunate.db"
 require "lunate.tx"
+require "lunate.stream"
 require "lunate.batch"
 require "lunate.events"
 

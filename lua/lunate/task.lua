@@ -73,7 +73,13 @@ local function finalize(task)
   core.shield(1)
   local before = core.deadline(0)
   for i = #task.finalizers, 1, -1 do
-    local ok, err = xpcall(task.finalizers[i], traced)
+    local one = task.finalizers[i]
+    local ok, err
+    if type(one) == "table" then
+      ok, err = xpcall(one.fn, traced, one.arg)
+    else
+      ok, err = xpcall(one, traced)
+    end
     if not ok then
       failed = failed or err
     end
@@ -253,6 +259,28 @@ function M.deadline(seconds, fn, ...)
     core.deadline(at)
   end
   return restore(before, pcall(fn, ...))
+end
+
+-- What a library function must undo when its task ends without it; outside of
+-- a task the garbage collector does it.
+function M.on_end(fn, arg)
+  local task = running[core.current()]
+  if task then
+    table.insert(task.finalizers, { fn = fn, arg = arg })
+  end
+end
+
+-- It has been undone: forget the newest entry of on_end().
+function M.off_end(fn, arg)
+  local task = running[core.current()]
+  local list = task and task.finalizers or {}
+  for i = #list, 1, -1 do
+    local one = list[i]
+    if type(one) == "table" and one.fn == fn and one.arg == arg then
+      table.remove(list, i)
+      return
+    end
+  end
 end
 
 ---Runs fn when the current task ends, however it ends.

@@ -13,6 +13,7 @@
 #include "lua_core.h"
 #include "mem.h"
 #include "params.h"
+#include "tree.h"
 
 /* ---- databases ---------------------------------------------------------- */
 
@@ -83,11 +84,12 @@ core_open(lua_State *L)
 	config_init(&c);
 	/* A script pays only for the connections it uses. */
 	config_default(&c, "pool_min", "0");
-	if (read_options(L, &c, &e) < 0 ||
-	    runtime_open(&rt, &c, vm->loop, &e) < 0) {
+	if (read_options(L, &c, &e) < 0) {
 		config_fini(&c);
 		return fail(L, &e);
 	}
+	if (runtime_open(&rt, &c, vm->loop, &e) < 0)
+		return fail(L, &e);
 	db = lua_newuserdata(L, sizeof(*db));
 	db->rt = rt;
 	db->vm = vm;
@@ -240,9 +242,12 @@ call_push(struct wait *w, lua_State *L)
 static void
 take_timeout(lua_State *L, struct op *op, struct vm *vm)
 {
-	double seconds = luaL_checknumber(L, -1);
+	double seconds = lua_tonumber(L, -1);
 	int64_t at;
 
+	if (lua_type(L, -1) != LUA_TNUMBER)
+		luaL_error(L, "option timeout wants seconds, not a %s",
+			   luaL_typename(L, -1));
 	loop_refresh(vm->loop);
 	at = loop_now_us(vm->loop) + (int64_t)(seconds * 1e6);
 	if (op->deadline_us == 0 || at < op->deadline_us)
@@ -252,13 +257,13 @@ take_timeout(lua_State *L, struct op *op, struct vm *vm)
 static int
 one_of(lua_State *L, const char *option, const char *const *words)
 {
-	const char *s = luaL_checkstring(L, -1);
+	const char *s = lua_tostring(L, -1);
 
-	for (int i = 0; words[i] != NULL; i++)
+	for (int i = 0; s != NULL && words[i] != NULL; i++)
 		if (strcmp(words[i], s) == 0)
 			return i;
-	return luaL_error(L, "option %s: \"%s\" is not one of its words",
-			  option, s);
+	return luaL_error(L, "option %s: this %s is not one of its words",
+			  option, luaL_typename(L, -1));
 }
 
 static void
@@ -398,13 +403,36 @@ core_run(lua_State *L)
 	return wait_await(L, &k->wait);
 }
 
+/* core.split(text) -> array of statements, or nil, err */
+static int
+core_split(lua_State *L)
+{
+	size_t len;
+	const char *text = luaL_checklstring(L, 1, &len);
+	struct tree_script parts;
+	struct err e;
+
+	if (stmt_split(text, len, &parts, &e) < 0)
+		return fail(L, &e);
+	lua_createtable(L, (int)parts.n, 0);
+	for (size_t i = 0; i < parts.n; i++) {
+		lua_pushlstring(L, text + parts.spans[i].start,
+				parts.spans[i].len);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+	tree_script_fini(&parts);
+	return 1;
+}
+
 static const luaL_Reg db_methods[] = {{"quiet", db_quiet},
 				      {"stop", db_stop},
 				      {"free", db_free},
 				      {"__gc", db_free},
 				      {NULL, NULL}};
-static const luaL_Reg functions[] = {
-	{"open", core_open}, {"run", core_run}, {NULL, NULL}};
+static const luaL_Reg functions[] = {{"open", core_open},
+				     {"run", core_run},
+				     {"split", core_split},
+				     {NULL, NULL}};
 
 void
 lua_db_open(lua_State *L)

@@ -64,6 +64,8 @@ core_begin(lua_State *L)
 	o.site = text_field(L, "site");
 	if (true_field(L, "reads"))
 		o.mode = POOL_READ;
+	if (true_field(L, "long"))
+		o.mode = POOL_LONG;
 	if (true_field(L, "critical"))
 		o.mode = POOL_CRITICAL;
 	t = lua_newuserdata(L, sizeof(*t));

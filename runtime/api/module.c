@@ -107,6 +107,8 @@ open_core(lua_State *L)
 	luaL_register(L, NULL, setters);
 	lua_task_open(L);
 	lua_db_open(L);
+	lua_stream_open(L);
+	lua_copy_open(L);
 	lua_admin_open(L);
 	lua_events_open(L);
 	lua_health_open(L);

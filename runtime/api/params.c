@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "str.h"
@@ -40,7 +41,8 @@ is_null(lua_State *L, int at)
 	       (lua_islightuserdata(L, at) && lua_touserdata(L, at) == NULL);
 }
 
-/* Integers without exponent, everything else with all its digits. */
+/* Integers without exponent, everything else with as many digits as it takes
+ * to read the same number back. */
 static int
 number_text(char *out, size_t size, double d)
 {
@@ -50,7 +52,12 @@ number_text(char *out, size_t size, double d)
 		return snprintf(out, size, d > 0 ? "Infinity" : "-Infinity");
 	if (d == floor(d) && fabs(d) <= 9007199254740992.0)
 		return snprintf(out, size, "%.0f", d);
-	return snprintf(out, size, "%.17g", d);
+	for (int digits = 15;; digits++) {
+		int n = snprintf(out, size, "%.*g", digits, d);
+
+		if (digits == 17 || strtod(out, NULL) == d)
+			return n;
+	}
 }
 
 /* ---- arrays ------------------------------------------------------------- */

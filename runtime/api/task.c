@@ -138,7 +138,7 @@ over(struct task *t, int rc)
 	if (t->handle != NULL)
 		*t->handle = 1;
 	luaL_unref(vm->L, LUA_REGISTRYINDEX, t->ref);
-	vm->live--;
+	vm->idle = --vm->live == 0;
 	free_task(t);
 }
 
@@ -202,6 +202,7 @@ task_spawn(struct vm *vm, lua_State *L, int nargs)
 	list_init(&t->link);
 	list_push_back(&vm->tasks, &t->link);
 	vm->live++;
+	vm->idle = false;
 	loop_defer(vm->loop, LOOP_TASKS, &t->job);
 	return t;
 }
@@ -299,6 +300,6 @@ void
 vm_run(struct vm *vm)
 {
 	OBJ_CHECK(vm, VM_MAGIC);
-	while (vm->live > 0 && !vm->quit)
-		loop_turn(vm->loop, 60.0);
+	vm->idle = vm->live == 0;
+	loop_run_until(vm->loop, &vm->idle);
 }

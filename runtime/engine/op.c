@@ -27,7 +27,8 @@ refuse_code(struct op *op, enum err_code code, const char *text)
 /* ---- before the server -------------------------------------------------- */
 
 /* Without a deadline of the caller the class still bounds everything: the
- * longest wait for a connection and the longest run of the statement. */
+ * longest wait for a connection and the longest run of the statement.  What
+ * may last (streams, scripts) has no such bound. */
 static void
 arm_deadline(struct op *op)
 {
@@ -36,6 +37,8 @@ arm_deadline(struct op *op)
 
 	if (op->deadline_us != 0)
 		left = op->deadline_us - op->began_us;
+	else if (op->tx != NULL && op->tx->mode == POOL_LONG)
+		return;
 	loop_timer_start(&op->timer, left);
 }
 
@@ -59,7 +62,7 @@ unfit(const struct op *op)
 	const struct stmt *s = op->stmt;
 
 	if (op->flags & OP_INTERNAL)
-		return NULL;
+		return NULL; /* ours, or db:script on its own session */
 	if (s->kind == STMT_COPY)
 		return "COPY goes through db:copy_in or db:copy_out";
 	if (s->tx != STMT_TX_NONE)
@@ -324,13 +327,35 @@ on_chunk(struct pgreq *r, struct rows *rows)
 	op->chunk(op, rows);
 }
 
+/* Inside a transaction DDL counts twice: for what follows in it, and at its
+ * COMMIT for everybody else, who until then loaded the old schema. */
+static void
+note_schema(struct op *op)
+{
+	struct catalog *c = op->w->catalog;
+	bool changed;
+
+	if (op->err.code != 0)
+		catalog_saw(c, &op->err);
+	if (op->stmt == NULL)
+		return;
+	changed = (op->stmt->flags & STMT_CATALOG) ||
+		  (op->tx != NULL && op->tx->ddl &&
+		   op->stmt->tx == STMT_TX_COMMIT);
+	if (changed && op->tx != NULL)
+		op->tx->ddl = true;
+	if (changed && (op->err.code == 0 || op->err.code == LUNATE_EINDOUBT))
+		catalog_changed(c);
+	if (op->stmt->kind == STMT_DO || op->stmt->kind == STMT_CALL)
+		catalog_doubt(c);
+}
+
 static enum next
 record(struct op *op)
 {
 	op->took_us = loop_now_us(op->w->loop) - op->began_us;
 	runtime_count(op->w->rt, op);
-	if (op->err.code == 0 && (op->stmt->flags & STMT_CATALOG))
-		catalog_changed(op->w->catalog);
+	note_schema(op);
 	if (op->tx != NULL)
 		tx_op_ended(op->tx, op);
 	return NEXT;
@@ -446,11 +471,12 @@ say_why(struct op *op, enum err_code code)
 		err_set(&op->err, code,
 			"the deadline passed %s; raise the timeout, or look at "
 			"what the statement waits for",
-			op->in_pool ? "while waiting for a connection"
-				    : "while the statement ran");
+			op->req.conn != NULL ? "while the statement ran"
+			: op->in_pool	     ? "while waiting for a connection"
+					     : "before the statement was sent");
 	else
 		err_set(&op->err, code, "the operation was cancelled");
-	if (op->in_pool || op->read || op->req.conn == NULL)
+	if (op->read || op->req.conn == NULL)
 		return;
 	if (op->tx == NULL || op->stmt->tx == STMT_TX_COMMIT)
 		err_wrap(&op->err, "the write may or may not have happened");

@@ -40,6 +40,7 @@ struct runtime {
 	struct pool_rules pool_rules;
 	struct pool_target target;
 	struct pool_budget budget;
+	struct catalog_epoch schema_epoch; /* of all workers */
 	size_t max_result_bytes;
 	struct worker *workers;
 	int nworkers;

@@ -99,6 +99,7 @@ op_settle(struct op *op)
 	case PGREQ_FAILED:
 		return settle_failed(op);
 	case PGREQ_NOT_RUN:
+		catalog_saw(op->w->catalog, &op->req.err);
 		if (op->attempts < 20 && op->tx == NULL) {
 			op->solo = op->attempts > 2;
 			return AGAIN;

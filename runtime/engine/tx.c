@@ -85,12 +85,20 @@ tx_op_ended(struct tx *t, struct op *op)
 	OBJ_CHECK(t, TX_MAGIC);
 	if (t->op == op)
 		t->op = NULL;
-	if (op->err.code == 0 || t->state == TX_CLOSED)
+	if (op->err.code != 0)
+		tx_failed(t, &op->err);
+}
+
+void
+tx_failed(struct tx *t, const struct err *e)
+{
+	OBJ_CHECK(t, TX_MAGIC);
+	if (t->state == TX_CLOSED)
 		return;
 	if (t->state != TX_FAILED)
-		t->err = op->err;
+		t->err = *e;
 	t->state = TX_FAILED;
-	if (conn_lost(&op->err) && strcmp(op->err.sqlstate, "57014") != 0)
+	if (conn_lost(e) && strcmp(e->sqlstate, "57014") != 0)
 		t->lost = true;
 }
 

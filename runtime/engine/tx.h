@@ -39,6 +39,7 @@ struct tx {
 	struct op *op;	 /* running in it, or NULL */
 	int depth;	 /* open savepoints */
 	bool dirty;	 /* its session has to be reset */
+	bool ddl;	 /* the schema was changed in it */
 	bool lost;	 /* its connection died */
 	struct err err;	 /* FAILED: what failed first */
 };
@@ -68,6 +69,9 @@ void tx_op_ended(struct tx *t, struct op *op);
 /* Gives the connection back.  What was not committed is rolled back, without
  * waiting.  Harmless when it is closed. */
 void tx_end(struct tx *t);
+
+/* Something in it failed that was no operation (COPY). */
+void tx_failed(struct tx *t, const struct err *e);
 
 /* Savepoint level changed by a ROLLBACK TO that succeeded. */
 void tx_recovered(struct tx *t);

@@ -21,7 +21,7 @@ worker_init(struct worker *w, struct runtime *rt, int index, struct loop *loop)
 		  (uint64_t)index;
 	base = (struct pool_base){loop, rt->crew, &rt->target, &rt->budget};
 	w->pool = pool_new(&base, &rt->pool_rules);
-	w->catalog = catalog_new(w->loop, w->pool);
+	w->catalog = catalog_new(w->loop, w->pool, &rt->schema_epoch);
 	w->health = health_new(w);
 	w->limits = limits_new(w);
 	pool_on_note(w->pool, notes_pool, w);

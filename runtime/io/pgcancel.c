@@ -70,6 +70,7 @@ pgcancel_start(struct pgconn *c, struct pgreq *target)
 	crew_job_init(&k->job, c->loop, cancel_work, cancel_done);
 	k->job.drop = cancel_drop;
 	c->cancel = k;
+	c->counts->cancels++;
 	c->target = target;
 	pgconn_enter(c, PGCONN_FENCED);
 	ev_timer_stop(loop_ev(c->loop), &c->timer);

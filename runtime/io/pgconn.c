@@ -37,9 +37,12 @@ set_reason(struct pgconn *c, enum err_code code, const char *text)
 		return; /* the first reason is the true one */
 	str_init(&clean);
 	redact_secrets(&clean, text);
-	for (char *p = clean.at; *p != 0; p++)
-		if (*p == '\n')
+	for (char *p = clean.at; *p != 0; p++) {
+		if (strncmp(p, "\n\t", 2) == 0)
+			memcpy(p, "; ", 2);
+		else if (*p == '\n')
 			*p = p[1] != 0 ? ' ' : 0;
+	}
 	err_set(&c->err, code, "%s", clean.at);
 	str_fini(&clean);
 }
@@ -56,6 +59,7 @@ pgconn_die(struct pgconn *c, enum err_code code, const char *text)
 	pgcancel_detach(c);
 	pgread_drop_held(c);
 	pgconn_enter(c, PGCONN_DEAD);
+	pgcopy_lost(c);
 	pggroup_lose_all(c);
 	c->owner.on_state(c, c->owner.arg);
 }
@@ -134,7 +138,10 @@ on_readable(struct ev_loop *ev, ev_io *w, int events)
 	(void)ev, (void)events;
 	OBJ_CAST(c, w->data, PGCONN_MAGIC);
 	loop_refresh(c->loop);
-	drain_and_settle(c);
+	if (c->copy != NULL)
+		pgcopy_readable(c);
+	else
+		drain_and_settle(c);
 }
 
 static void
@@ -144,7 +151,10 @@ on_writable(struct ev_loop *ev, ev_io *w, int events)
 
 	(void)ev, (void)events;
 	OBJ_CAST(c, w->data, PGCONN_MAGIC);
-	pgconn_watch(c);
+	if (c->copy != NULL)
+		pgcopy_writable(c);
+	else
+		pgconn_watch(c);
 }
 
 /* ---- connecting --------------------------------------------------------- */
@@ -161,17 +171,53 @@ on_connect_io(struct ev_loop *ev, ev_io *w, int events)
 	poll_connect(c);
 }
 
-/* 28xxx and a wrong database are the login's fault, 53300 and 57P03 pass. */
-static enum err_code
-connect_code(struct pgconn *c)
+/* In a refused login libpq shows the SQLSTATE only inside of a verbose text:
+ * "FATAL:  28P01: password ...\nLOCATION:  auth_failed, auth.c:333".  Of
+ * several hosts the last one counts. */
+static const char *
+login_state(const char *text)
 {
-	const char *text = PQerrorMessage(c->pg);
+	const char *state = NULL;
 
-	return PQconnectionUsedPassword(c->pg) ||
-			       PQconnectionNeedsPassword(c->pg) ||
-			       strstr(text, "authentication failed") != NULL
-		       ? LUNATE_EAUTH
-		       : LUNATE_ECONNECT;
+	while ((text = strstr(text, ":  ")) != NULL) {
+		text += 3;
+		if (strspn(text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 &&
+		    strncmp(text + 5, ": ", 2) == 0)
+			state = text;
+	}
+	return state;
+}
+
+/* The text up to that SQLSTATE and what follows on its line. */
+static void
+login_text(struct str *out, const char *text, const char *state)
+{
+	str_addn(out, text, (size_t)(state - text));
+	str_addn(out, state + 7, strcspn(state + 7, "\n"));
+}
+
+static void
+login_refused(struct pgconn *c)
+{
+	const char *text = PQerrorMessage(c->pg), *state = login_state(text);
+	struct str clean;
+
+	if (state == NULL) {
+		pgconn_die(c,
+			   PQconnectionNeedsPassword(c->pg) ? LUNATE_EAUTH
+							    : LUNATE_ECONNECT,
+			   text);
+		return;
+	}
+	str_init(&clean);
+	login_text(&clean, text, state);
+	set_reason(c,
+		   strncmp(state, "28", 2) == 0 ? LUNATE_EAUTH
+						: LUNATE_ECONNECT,
+		   clean.at);
+	str_fini(&clean);
+	memcpy(c->err.sqlstate, state, 5);
+	pgconn_die(c, LUNATE_ECONNECT, "");
 }
 
 static void
@@ -203,7 +249,7 @@ poll_connect(struct pgconn *c)
 	ev_io_stop(ev, &c->reader);
 	s = PQconnectPoll(c->pg);
 	if (s == PGRES_POLLING_FAILED) {
-		pgconn_die(c, connect_code(c), PQerrorMessage(c->pg));
+		login_refused(c);
 		return;
 	}
 	if (s == PGRES_POLLING_OK) {
@@ -267,6 +313,7 @@ pgconn_new(struct loop *loop, struct crew *crew, const struct pgconn_conf *conf,
 	c->loop = loop;
 	c->crew = crew;
 	c->owner = owner;
+	c->counts = conf->counts != NULL ? conf->counts : &c->own_counts;
 	c->connect_us = conf->connect_us;
 	c->prep_max = conf->text_only ? 0 : conf->prepared_max;
 	list_init(&c->groups);
@@ -278,8 +325,10 @@ pgconn_new(struct loop *loop, struct crew *crew, const struct pgconn_conf *conf,
 	ev_init(&c->timer, on_timer);
 	c->reader.data = c->writer.data = c->timer.data = c;
 	c->pg = PQconnectStartParams(conf->keys, conf->values, 0);
-	if (c->pg != NULL)
+	if (c->pg != NULL) {
 		PQsetNoticeReceiver(c->pg, no_notice, NULL);
+		(void)PQsetErrorVerbosity(c->pg, PQERRORS_VERBOSE);
+	}
 	start_connect(c);
 	return c;
 }
@@ -382,6 +431,7 @@ pgconn_free(struct pgconn **pc)
 	if (c->state != PGCONN_DEAD) {
 		set_reason(c, LUNATE_ECLOSED, "the connection was closed");
 		pgconn_enter(c, PGCONN_DEAD);
+		pgcopy_lost(c);
 		pggroup_lose_all(c);
 	}
 	pgprep_free_all(c);

@@ -56,8 +56,17 @@ struct pgconn_owner {
 	void *arg;
 };
 
+/* What cancels came to; of the owner, which may share it among its
+ * connections. */
+struct pgconn_counts {
+	uint64_t cancels; /* sent */
+	uint64_t hits;	  /* of them seen to end a statement (57014) */
+	uint64_t spared;  /* statements hit by mistake, run again */
+};
+
 struct pgconn_conf {
-	const char *const *keys; /* as PQconnectStartParams, NULL-ended */
+	struct pgconn_counts *counts; /* or NULL */
+	const char *const *keys;      /* as PQconnectStartParams, NULL-ended */
 	const char *const *values;
 	int64_t connect_us; /* budget of the login */
 	int prepared_max;   /* named statements kept; 0 = none */

@@ -8,6 +8,7 @@
  *   pgread.c    receiving: results find the item they answer
  *   pgprep.c    which statements this session has prepared
  *   pgcancel.c  the fence around a cancel
+ *   pgcopy.c    COPY, outside of pipeline mode
  */
 #ifndef PGCONN_INT_H
 #define PGCONN_INT_H
@@ -46,7 +47,15 @@ struct pggroup {
 	int64_t sent_us;
 };
 
-struct pgprep; /* pgprep.c */
+struct pgprep;
+void pgread_error(struct err *e, const PGresult *res);
+
+/* pgcopy.c */
+void pgcopy_readable(struct pgconn *c);
+void pgcopy_writable(struct pgconn *c);
+void pgcopy_lost(struct pgconn *c);
+
+/* pgprep.c */
 
 /* The job that delivers a cancel; outlives the connection if it must. */
 struct pgcancel;
@@ -58,6 +67,7 @@ struct pgconn {
 	struct loop *loop;
 	struct crew *crew;
 	struct pgconn_owner owner;
+	struct pgconn_counts *counts, own_counts;
 	PGconn *pg;
 	ev_io reader, writer;
 	ev_timer timer;	       /* CONNECTING: budget; FENCED: patience */
@@ -87,6 +97,7 @@ struct pgconn {
 	bool mid_result; /* the head's answer has begun to arrive */
 	size_t partial;	 /* bytes of it so far, roughly */
 
+	struct pgcopy *copy;	 /* plain mode: COPY under way */
 	struct pgcancel *cancel; /* FENCED: still on its way */
 	struct pgreq *target;	 /* FENCED: what the cancel was meant for */
 };
@@ -107,6 +118,13 @@ void pgitem_pop(struct pgconn *c);
 bool pgread_drain(struct pgconn *c);
 void pgread_stream_mode(struct pgconn *c);
 void pgread_drop_held(struct pgconn *c);
+
+void pgread_error(struct err *e, const PGresult *res);
+
+/* pgcopy.c */
+void pgcopy_readable(struct pgconn *c);
+void pgcopy_writable(struct pgconn *c);
+void pgcopy_lost(struct pgconn *c);
 
 /* pgprep.c */
 struct pgprep *pgprep_find(struct pgconn *c, const struct pgreq *r);

@@ -29,8 +29,8 @@ copy_field(char *to, size_t size, const PGresult *res, int field)
 }
 
 /* The server's own words, freed of values. */
-static void
-fill_err(struct err *e, const PGresult *res)
+void
+pgread_error(struct err *e, const PGresult *res)
 {
 	const char *state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
 	const char *text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
@@ -73,6 +73,17 @@ innocent(const struct pgconn *c, const struct pgreq *r)
 }
 
 static void
+count_cancelled(struct pgconn *c, const struct pgitem *it, const struct err *e)
+{
+	if (c->state != PGCONN_FENCED || strcmp(e->sqlstate, "57014") != 0)
+		return;
+	if (it->req == NULL || it->req == c->target)
+		c->counts->hits++;
+	else
+		c->counts->spared++;
+}
+
+static void
 item_failed(struct pgconn *c, struct pgitem *it, const PGresult *res)
 {
 	struct err local, *e = it->req != NULL ? &it->req->err : &local;
@@ -80,7 +91,8 @@ item_failed(struct pgconn *c, struct pgitem *it, const PGresult *res)
 
 	if (it->req != NULL && it->req->fate != PGREQ_PENDING)
 		e = &local;
-	fill_err(e, res);
+	pgread_error(e, res);
+	count_cancelled(c, it, e);
 	stale = stale_statement(e) && it->prep != NULL;
 	if (it->prep != NULL && it->kind == PGITEM_PREPARE)
 		pgprep_retire(c, it->prep, false);
@@ -255,8 +267,18 @@ commit_failed(struct pggroup *g, const PGresult *res)
 		if (r->fate != PGREQ_PENDING)
 			continue;
 		r->fate = PGREQ_FAILED;
-		fill_err(&r->err, res);
+		pgread_error(&r->err, res);
 	}
+}
+
+/* An error that libpq made itself because the connection is gone: the server
+ * said nothing about the statement. */
+static bool
+said_by_libpq(const struct pgconn *c, const PGresult *res)
+{
+	return PQstatus(c->pg) == CONNECTION_BAD &&
+	       PQresultStatus(res) == PGRES_FATAL_ERROR &&
+	       PQresultErrorField(res, PG_DIAG_SQLSTATE) == NULL;
 }
 
 /* Takes the result.  False: this cannot be, and the connection is unusable. */
@@ -323,7 +345,11 @@ sync_seen(struct pgconn *c)
 	pggroup_finish(c, g);
 }
 
-static bool
+static const char out_of_turn[] = "the server answered out of turn";
+
+/* Takes what libpq has.  Gives why nothing more can come, or NULL.  Of a
+ * connection that ended libpq gives NULL for ever, also for a Sync. */
+static const char *
 one_result(struct pgconn *c)
 {
 	PGresult *res = PQgetResult(c->pg);
@@ -332,16 +358,22 @@ one_result(struct pgconn *c)
 	if (res == NULL) {
 		if (it->kind != PGITEM_SYNC)
 			item_over(c);
-		return true;
+		else if (PQstatus(c->pg) == CONNECTION_BAD)
+			return PQerrorMessage(c->pg);
+		return NULL;
 	}
 	c->mid_result = true;
+	if (said_by_libpq(c, res)) {
+		PQclear(res);
+		return PQerrorMessage(c->pg);
+	}
 	if (PQresultStatus(res) != PGRES_PIPELINE_SYNC)
-		return take_result(c, it, res);
+		return take_result(c, it, res) ? NULL : out_of_turn;
 	PQclear(res);
 	if (it->kind != PGITEM_SYNC)
-		return false;
+		return out_of_turn;
 	sync_seen(c);
-	return true;
+	return NULL;
 }
 
 /* Counts the bytes of an answer that takes more than one read, and gives up
@@ -379,12 +411,15 @@ still_there(struct pgconn *c)
 static bool
 read_all(struct pgconn *c)
 {
-	while (!c->paused && c->items_len != 0 && !PQisBusy(c->pg))
-		if (!one_result(c)) {
-			pgconn_die(c, LUNATE_ELOST,
-				   "the server answered out of turn");
-			return false;
-		}
+	const char *over = NULL;
+
+	while (over == NULL && !c->paused && c->items_len != 0 &&
+	       !PQisBusy(c->pg))
+		over = one_result(c);
+	if (over != NULL) {
+		pgconn_die(c, LUNATE_ELOST, over);
+		return false;
+	}
 	if (c->nheld > 0 && c->items_len != 0)
 		flush_held(c, pgitem_head(c));
 	return true;

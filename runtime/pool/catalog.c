@@ -1,118 +1,45 @@
 /* SPDX-License-Identifier: MIT */
 #include "catalog.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include <uthash.h>
-
+#include "catalog_int.h"
 #include "loop.h"
-#include "mem.h"
 #include "pool.h"
-#include "rows.h"
 
-enum state { EMPTY, LOADING, LOADED };
-
-/* One overload. */
-struct overload {
-	struct overload *next;
-	char *schema;
-	int min_args, max_args; /* max < 0: variadic */
-	bool is_volatile;
-};
-
-struct function {
-	UT_hash_handle hh;
-	struct overload *overloads;
-	char name[];
-};
+/* A doubt loads again no sooner than so long after the last load. */
+#define DOUBT_US 1000000
 
 struct catalog {
 	unsigned magic;
 #define CATALOG_MAGIC 0xca7a1096
-	enum state state;
 	struct loop *loop;
 	struct pool *pool;
-	struct function *functions;
+	struct catalog_epoch *epoch;
+	struct catalog_snapshot *snapshot; /* NULL: nothing is known */
 	struct list waits;
 	struct pgreq req;
 	struct pool_job job;
-	bool asked; /* req or job is under way */
-	bool stale; /* changed while loading */
-	uint64_t epoch;
+	bool asked;	     /* LOADING: req or job is under way */
+	bool again;	     /* that load is the second in a row */
+	bool doubted;	     /* since the last load began */
+	uint64_t load_epoch; /* when it began */
+	int64_t loaded_us;   /* when the last one ended */
+	struct err err;	     /* of the last load */
 };
 
-static const char functions_sql[] =
-	"SELECT n.nspname, p.proname, p.pronargs, p.pronargdefaults, "
-	"p.provariadic <> 0, p.provolatile "
-	"FROM pg_catalog.pg_proc p "
-	"JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace";
+static void load(struct catalog *c);
 
-/* Volatile because the answer varies, not because anything is changed. */
+static uint64_t
+epoch_now(const struct catalog *c)
+{
+	return __atomic_load_n(&c->epoch->n, __ATOMIC_ACQUIRE);
+}
+
 static bool
-harmless(const char *name)
+is_current(const struct catalog *c)
 {
-	static const char *const names[] = {
-		"clock_timestamp", "gen_random_uuid", "pg_sleep",
-		"pg_sleep_for",	   "pg_sleep_until",  "random",
-		"timeofday"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
-		if (strcmp(name, names[i]) == 0)
-			return true;
-	return false;
-}
-
-static void
-forget_functions(struct catalog *c)
-{
-	struct function *f, *next;
-	struct overload *o;
-
-	HASH_ITER (hh, c->functions, f, next) {
-		HASH_DELETE(hh, c->functions, f);
-		while ((o = f->overloads) != NULL) {
-			f->overloads = o->next;
-			mem_free(o->schema);
-			mem_free(o);
-		}
-		mem_free(f);
-	}
-}
-
-static const char *
-text_at(const struct rows *r, size_t row, int col)
-{
-	size_t len;
-	const char *s = rows_cell(r, row, col, &len);
-
-	return s != NULL ? s : "";
-}
-
-static void
-add_function(struct catalog *c, const struct rows *r, size_t row)
-{
-	const char *name = text_at(r, row, 1);
-	int nargs = atoi(text_at(r, row, 2));
-	struct overload *o = mem_new(sizeof(*o));
-	struct function *f;
-
-	o->schema = mem_dups(text_at(r, row, 0));
-	o->min_args = nargs - atoi(text_at(r, row, 3));
-	o->max_args = nargs;
-	if (text_at(r, row, 4)[0] == 't') {
-		o->min_args--;
-		o->max_args = -1;
-	}
-	o->is_volatile = text_at(r, row, 5)[0] == 'v' && !harmless(name);
-	HASH_FIND(hh, c->functions, name, strlen(name), f);
-	if (f == NULL) {
-		f = mem_new(sizeof(*f) + strlen(name) + 1);
-		memcpy(f->name, name, strlen(name));
-		HASH_ADD_KEYPTR(hh, c->functions, f->name, strlen(name), f);
-	}
-	o->next = f->overloads;
-	f->overloads = o;
+	return c->snapshot != NULL && c->snapshot->epoch == epoch_now(c);
 }
 
 static void
@@ -131,22 +58,71 @@ tell(struct catalog *c)
 	}
 }
 
+/* ---- loading ----------------------------------------------------------- */
+
+/* Nobody has told of a change and yet something is different: it was made
+ * elsewhere.  Whoever finds it first says so; a snapshot that lost that race
+ * stays behind the epoch and is loaded again. */
+static void
+announce(struct catalog *c, struct catalog_snapshot *fresh)
+{
+	uint64_t seen = fresh->epoch;
+
+	if (!is_current(c) || c->snapshot->epoch != seen ||
+	    c->snapshot->digest == fresh->digest)
+		return;
+	if (__atomic_compare_exchange_n(&c->epoch->n, &seen, seen + 1, false,
+					__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		fresh->epoch++;
+}
+
+static void
+take(struct catalog *c, struct rows *r)
+{
+	struct catalog_snapshot *fresh = catalog_build(r, c->load_epoch,
+						       &c->err);
+
+	if (fresh == NULL)
+		return;
+	announce(c, fresh);
+	if (c->snapshot != NULL)
+		catalog_snapshot_unpin(&c->snapshot);
+	c->snapshot = fresh;
+}
+
+static void
+load_over(struct catalog *c)
+{
+	c->asked = false;
+	c->loaded_us = loop_now_us(c->loop);
+	/* Changed meanwhile: those who wait get a second try. */
+	if (c->err.code == 0 && !is_current(c) && !c->again &&
+	    !list_empty(&c->waits)) {
+		load(c);
+		c->again = true;
+		return;
+	}
+	tell(c);
+}
+
 static void
 on_rows(struct pgreq *r)
 {
 	struct catalog *c = CONTAINER_OF(r, struct catalog, req);
 
 	OBJ_CHECK(c, CATALOG_MAGIC);
-	c->asked = false;
-	c->state = EMPTY;
 	if (r->fate == PGREQ_DONE && r->rows != NULL) {
-		forget_functions(c);
-		for (size_t i = 0; i < rows_count(r->rows); i++)
-			add_function(c, r->rows, i);
-		c->state = c->stale ? EMPTY : LOADED;
+		take(c, r->rows);
 		rows_unpin(&r->rows);
+	} else {
+		c->err = r->err;
+		if (c->err.code == 0)
+			err_set(&c->err, LUNATE_ELOST,
+				"the connection was lost");
 	}
-	tell(c);
+	if (c->err.code != 0)
+		err_wrap(&c->err, "load the catalog");
+	load_over(c);
 }
 
 static void
@@ -154,24 +130,26 @@ on_refused(struct pool_job *job, const struct err *e)
 {
 	struct catalog *c = CONTAINER_OF(job, struct catalog, job);
 
-	(void)e; /* whoever asked meets the same refusal with its own text */
-	c->asked = false;
-	c->state = EMPTY;
-	tell(c);
+	OBJ_CHECK(c, CATALOG_MAGIC);
+	c->err = *e;
+	err_wrap(&c->err, "load the catalog");
+	load_over(c);
 }
 
 static void
 load(struct catalog *c)
 {
-	c->state = LOADING;
+	assert(!c->asked);
 	c->asked = true;
-	c->stale = false;
+	c->again = c->doubted = false;
+	c->load_epoch = epoch_now(c);
+	err_clear(&c->err);
 	memset(&c->req, 0, sizeof(c->req));
 	memset(&c->job, 0, sizeof(c->job));
 	pgreq_init(&c->req);
 	c->req.flags = PGREQ_READ | PGREQ_UNNAMED;
-	c->req.sql = functions_sql;
-	c->req.len = sizeof(functions_sql) - 1;
+	c->req.sql = catalog_load_sql;
+	c->req.len = strlen(catalog_load_sql);
 	c->req.done = on_rows;
 	c->job.want = POOL_SOLO;
 	c->job.mode = POOL_READ;
@@ -180,23 +158,37 @@ load(struct catalog *c)
 	pool_submit(c->pool, &c->job, GATE_CRITICAL, 0);
 }
 
+/* ---- what others ask --------------------------------------------------------- */
+
 struct catalog *
-catalog_new(struct loop *loop, struct pool *pool)
+catalog_new(struct loop *loop, struct pool *pool, struct catalog_epoch *epoch)
 {
 	struct catalog *c = mem_new(sizeof(*c));
 
 	OBJ_INIT(c, CATALOG_MAGIC);
 	c->loop = loop;
 	c->pool = pool;
+	c->epoch = epoch;
 	list_init(&c->waits);
 	return c;
 }
 
-bool
-catalog_loaded(const struct catalog *c)
+struct catalog_snapshot *
+catalog_current(struct catalog *c)
 {
 	OBJ_CHECK(c, CATALOG_MAGIC);
-	return c->state == LOADED;
+	if (c->snapshot != NULL && !is_current(c))
+		catalog_snapshot_unpin(&c->snapshot);
+	if (c->snapshot != NULL && c->doubted && !c->asked &&
+	    loop_now_us(c->loop) - c->loaded_us >= DOUBT_US)
+		load(c);
+	return c->snapshot;
+}
+
+bool
+catalog_loaded(struct catalog *c)
+{
+	return catalog_current(c) != NULL;
 }
 
 void
@@ -213,7 +205,7 @@ catalog_wait(struct catalog *c, struct catalog_wait *w, void (*done)(void *),
 	w->done = done;
 	w->arg = arg;
 	list_push_back(&c->waits, &w->link);
-	if (c->state == EMPTY)
+	if (!c->asked)
 		load(c);
 }
 
@@ -223,65 +215,67 @@ catalog_unwait(struct catalog_wait *w)
 	list_remove(&w->link);
 }
 
-static bool
-may_be(const struct overload *o, const struct stmt_function *f)
+const struct err *
+catalog_err(const struct catalog *c)
 {
-	if (f->schema != NULL && strcmp(f->schema, o->schema) != 0)
-		return false;
-	if (f->variadic)
-		return true;
-	return (int)f->nargs >= o->min_args &&
-	       (o->max_args < 0 || (int)f->nargs <= o->max_args);
-}
-
-static bool
-pure(const struct catalog *c, const struct stmt_function *call)
-{
-	struct function *f;
-	bool known = false;
-
-	HASH_FIND(hh, c->functions, call->name, strlen(call->name), f);
-	if (f == NULL)
-		return false;
-	for (const struct overload *o = f->overloads; o != NULL; o = o->next) {
-		if (!may_be(o, call))
-			continue;
-		if (o->is_volatile)
-			return false;
-		known = true;
-	}
-	return known;
+	OBJ_CHECK(c, CATALOG_MAGIC);
+	return &c->err;
 }
 
 bool
-catalog_pure(const struct catalog *c, const struct stmt *s)
+catalog_pure(struct catalog *c, const struct stmt *s)
 {
-	OBJ_CHECK(c, CATALOG_MAGIC);
-	if (s->nfunctions == 0)
-		return true;
-	if (c->state != LOADED)
-		return false;
-	for (unsigned i = 0; i < s->nfunctions; i++)
-		if (!pure(c, &s->functions[i]))
-			return false;
-	return true;
+	const struct catalog_snapshot *known = catalog_current(c);
+	bool unknown, pure;
+
+	if (known == NULL)
+		return s->nfunctions == 0;
+	pure = catalog_snapshot_pure(known, s, &unknown);
+	if (unknown)
+		catalog_doubt(c);
+	return pure;
 }
 
 void
 catalog_changed(struct catalog *c)
 {
 	OBJ_CHECK(c, CATALOG_MAGIC);
-	c->epoch++;
-	c->stale = true;
-	if (c->state == LOADED)
-		c->state = EMPTY;
+	__atomic_add_fetch(&c->epoch->n, 1, __ATOMIC_ACQ_REL);
+}
+
+void
+catalog_doubt(struct catalog *c)
+{
+	OBJ_CHECK(c, CATALOG_MAGIC);
+	c->doubted = true;
+	(void)catalog_current(c); /* loads again if it may */
+}
+
+void
+catalog_saw(struct catalog *c, const struct err *e)
+{
+	static const char *const states[] = {
+		"3F000", /* schema */
+		"42703", /* column */
+		"42704", /* type, operator, constraint, ... */
+		"42809", /* another kind of object than it was */
+		"42883", /* function, operator */
+		"42P01", /* relation */
+	};
+	bool doubtful = strcmp(e->sqlstate, "0A000") == 0 &&
+			strcmp(e->routine, "RevalidateCachedQuery") == 0;
+
+	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++)
+		doubtful = doubtful || strcmp(e->sqlstate, states[i]) == 0;
+	if (doubtful)
+		catalog_doubt(c);
 }
 
 uint64_t
 catalog_epoch(const struct catalog *c)
 {
 	OBJ_CHECK(c, CATALOG_MAGIC);
-	return c->epoch;
+	return epoch_now(c);
 }
 
 void
@@ -290,8 +284,10 @@ catalog_free(struct catalog **pc)
 	struct catalog *c;
 
 	OBJ_TAKE(c, pc, CATALOG_MAGIC);
-	assert(!c->asked && list_empty(&c->waits));
-	forget_functions(c);
+	assert(!c->asked);
+	tell(c);
+	if (c->snapshot != NULL)
+		catalog_snapshot_unpin(&c->snapshot);
 	OBJ_FINI(c);
 	mem_free(c);
 }

@@ -166,8 +166,8 @@ on_state(struct pgconn *conn, void *arg)
 	case PGCONN_READY:
 		if (m->state == MEMBER_LOGIN)
 			login_done(m);
-		else if (m->state == MEMBER_FENCED)
-			member_settle(m);
+		else if (m->state == MEMBER_FENCED || m->state == MEMBER_BUSY)
+			member_settle(m); /* the fence of a cancel opened */
 		return;
 	case PGCONN_CONNECTING:
 	case PGCONN_FENCED:
@@ -209,7 +209,8 @@ start_login(struct pool_member *m, const char *hostaddr)
 		.read_only = true};
 	struct pgparams *params = pgparams_new(p->target.url, m->endpoint,
 					       hostaddr, &session);
-	struct pgconn_conf conf = {.keys = params->keys,
+	struct pgconn_conf conf = {.counts = &p->cancels,
+				   .keys = params->keys,
 				   .values = params->values,
 				   .connect_us = p->rules.connect_us,
 				   .prepared_max = p->rules.prepared_max};

@@ -234,6 +234,8 @@ pool_stats(const struct pool *p, struct pool_stats *out)
 {
 	OBJ_CHECK(p, POOL_MAGIC);
 	*out = p->stats;
+	out->cancels = p->cancels.cancels;
+	out->cancel_hits = p->cancels.hits;
 	out->total = pool_open(p);
 	out->idle = p->count[MEMBER_IDLE];
 	out->logins = p->count[MEMBER_LOGIN];

@@ -46,7 +46,13 @@
 enum pool_want { POOL_SHARE, POOL_SOLO, POOL_LEASE };
 
 /* What a session must be set to for a piece of work. */
-enum pool_mode { POOL_READ, POOL_WRITE, POOL_CRITICAL, POOL_MODES };
+enum pool_mode {
+	POOL_READ,
+	POOL_WRITE,
+	POOL_CRITICAL,
+	POOL_LONG, /* streams, COPY, scripts: no statement_timeout */
+	POOL_MODES
+};
 
 struct pool_rules {
 	int min, max;

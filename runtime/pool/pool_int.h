@@ -80,6 +80,7 @@ struct pool {
 	int64_t near_told_us, queue_told_us, high_told_us;
 	uint64_t seed;
 	struct pool_stats stats;
+	struct pgconn_counts cancels;
 };
 
 static inline int

@@ -170,8 +170,7 @@ fill(struct entry *en, const char *text, const struct tree *t, struct err *e)
 }
 
 static int
-learn(const char *text, size_t len, uint64_t hash, struct stmt **out,
-      struct err *e)
+learn(const char *text, size_t len, struct stmt **out, struct err *e)
 {
 	struct entry *en;
 	struct tree *t;
@@ -186,7 +185,7 @@ learn(const char *text, size_t len, uint64_t hash, struct stmt **out,
 	arena_init(&en->arena, NULL, 0);
 	list_init(&en->age);
 	en->stmt.refs = 1;
-	en->stmt.hash = hash;
+	en->stmt.hash = XXH3_64bits(text, len);
 	en->stmt.len = len;
 	*out = &en->stmt;
 	rc = fill(en, text, t, e);
@@ -345,7 +344,7 @@ stmt_get(const char *text, size_t len, struct stmt **out, struct err *e)
 	*out = recall(sh, text, len, hash);
 	if (*out != NULL)
 		return 0;
-	rc = learn(text, len, hash, out, e);
+	rc = learn(text, len, out, e);
 	if (rc == 0)
 		*out = remember(sh, *out);
 	return rc;
@@ -391,12 +390,10 @@ stmt_usage(struct stmt_usage *u)
 /* ---- scripts -------------------------------------------------------- */
 
 int
-stmt_split(const char *text, size_t len, struct tree_span **spans, size_t *n,
-	   struct err *e)
+stmt_split(const char *text, size_t len, struct tree_script *out, struct err *e)
 {
 	int rc = check_size(len, &now.max_script, "a script", e);
 
-	*spans = NULL;
-	*n = 0;
-	return rc < 0 ? rc : tree_split(text, len, spans, n, e);
+	*out = (struct tree_script){0};
+	return rc < 0 ? rc : tree_split(text, len, out, e);
 }

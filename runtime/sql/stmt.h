@@ -141,10 +141,10 @@ void stmt_unpin(struct stmt **ps);
 const char *stmt_kind_word(enum stmt_kind kind); /* "select" */
 
 /* The statements of a script by place: see tree_split(). */
-struct tree_span;
+struct tree_script;
 MUST_USE
-int stmt_split(const char *text, size_t len, struct tree_span **spans,
-	       size_t *n, struct err *e);
+int stmt_split(const char *text, size_t len, struct tree_script *out,
+	       struct err *e);
 
 /* Process-wide; in force for what is asked from then on. */
 struct stmt_limits {

@@ -13,13 +13,17 @@
 #define MAX_CTES 1000
 #define MAX_CALLS 1000 /* different functions, different operators */
 
+/* A growing array. */
+struct vec {
+	void *at;
+	unsigned n, room;
+};
+
 struct facts {
 	struct stmt *s;
 	struct arena *a;
 	struct tree_walk w;
-	struct stmt_table *tables;
-	struct stmt_function *functions, *operators;
-	unsigned table_room, function_room, operator_room;
+	struct vec tables, functions, operators;
 	size_t relations, ctes; /* seen so far */
 	struct err *e;
 	bool dry; /* inside an EXPLAIN that does not run it */
@@ -47,19 +51,21 @@ keep(struct facts *f, const char *text)
 	return *text != 0 ? arena_dup(f->a, text, strlen(text)) : NULL;
 }
 
-/* Makes room for one more; the arena keeps the old array until the end. */
+/* Makes room for one more and counts it; the arena keeps the old array until
+ * the end. */
 static void *
-one_more(struct facts *f, void *array, unsigned n, unsigned *room, size_t size)
+one_more(struct facts *f, struct vec *v, size_t size)
 {
-	void *more;
+	char *more;
 
-	if (n < *room)
-		return array;
-	*room = *room != 0 ? *room * 2 : 4;
-	more = arena_new(f->a, *room * size);
-	if (n > 0)
-		memcpy(more, array, n * size);
-	return more;
+	if (v->n == v->room) {
+		v->room = v->room != 0 ? v->room * 2 : 4;
+		more = arena_new(f->a, v->room * size);
+		if (v->n > 0)
+			memcpy(more, v->at, v->n * size);
+		v->at = more;
+	}
+	return (char *)v->at + size * v->n++;
 }
 
 static int
@@ -75,28 +81,25 @@ limit(struct facts *f, size_t n, size_t max, const char *what)
 /* ---- tables --------------------------------------------------------- */
 
 static void
-add_table(struct facts *f, const char *schema, const char *name, bool read,
-	  bool written)
+add_table(struct facts *f, struct stmt_table want)
 {
-	struct stmt_table *t;
+	struct stmt_table *t = f->tables.at;
 
-	if (f->dry)
-		read = read || written, written = false;
-	for (unsigned i = 0; i < f->s->ntables; i++) {
-		t = &f->tables[i];
-		if (!same_name(schema, name, t->schema, t->name))
+	if (f->dry) {
+		want.read = want.read || want.written;
+		want.written = false;
+	}
+	for (unsigned i = 0; i < f->tables.n; i++) {
+		if (!same_name(want.schema, want.name, t[i].schema, t[i].name))
 			continue;
-		t->read = t->read || read;
-		t->written = t->written || written;
+		t[i].read = t[i].read || want.read;
+		t[i].written = t[i].written || want.written;
 		return;
 	}
-	f->tables = one_more(f, f->tables, f->s->ntables, &f->table_room,
-			     sizeof(*t));
-	t = &f->tables[f->s->ntables++];
-	t->schema = keep(f, schema);
-	t->name = arena_dup(f->a, name, strlen(name));
-	t->read = read;
-	t->written = written;
+	t = one_more(f, &f->tables, sizeof(*t));
+	*t = want;
+	t->schema = keep(f, want.schema);
+	t->name = arena_dup(f->a, want.name, strlen(want.name));
 }
 
 /* Does this place read from a relation or a CTE? */
@@ -158,24 +161,25 @@ static int
 range_var(struct facts *f)
 {
 	const struct tree_node *n = f->w.node, *parent = f->w.parent;
-	const char *schema = tree_str(n, "schemaname");
-	const char *name = tree_str(n, "relname");
+	struct stmt_table t = {.schema = tree_str(n, "schemaname"),
+			       .name = tree_str(n, "relname")};
 
 	if (tree_kind(parent) == TREE_LOCKING)
 		return 0; /* an alias of this query, not a relation */
 	if (limit(f, ++f->relations, MAX_RELATIONS, "relations") < 0)
 		return LUNATE_ETOOBIG;
 	if (same(tree_str(n, "relpersistence"), "t") ||
-	    same(schema, "pg_temp") || strncmp(schema, "pg_temp_", 8) == 0)
+	    same(t.schema, "pg_temp") || strncmp(t.schema, "pg_temp_", 8) == 0)
 		f->s->flags |= STMT_SESSION;
 	if (is_source(tree_kind(parent), f->w.field)) {
-		if (*schema != 0 || tree_walk_cte(&f->w, name) == NULL)
-			add_table(f, schema, name, true, false);
-	} else if (only_looks(parent, f->w.field)) {
-		add_table(f, schema, name, true, false);
+		if (*t.schema == 0 && tree_walk_cte(&f->w, t.name) != NULL)
+			return 0;
+		t.read = true;
 	} else {
-		add_table(f, schema, name, also_reads(parent), true);
+		t.written = !only_looks(parent, f->w.field);
+		t.read = !t.written || also_reads(parent);
 	}
+	add_table(f, t);
 	return 0;
 }
 
@@ -204,15 +208,15 @@ dropped(struct facts *f, const struct tree_node *object, size_t after)
 {
 	size_t n = tree_kind(object) == TREE_LIST ? tree_len(object, "items")
 						  : 0;
-	const char *schema = "";
+	struct stmt_table t = {.schema = "", .written = true};
 
 	if (n < after + 1)
 		return;
 	n -= after + 1;
+	t.name = tree_str(tree_item(object, "items", n), "sval");
 	if (n > 0)
-		schema = tree_str(tree_item(object, "items", n - 1), "sval");
-	add_table(f, schema, tree_str(tree_item(object, "items", n), "sval"),
-		  false, true);
+		t.schema = tree_str(tree_item(object, "items", n - 1), "sval");
+	add_table(f, t);
 }
 
 static int
@@ -233,21 +237,18 @@ drop(struct facts *f)
 /* ---- functions ------------------------------------------------------ */
 
 static int
-add_call(struct facts *f, struct stmt_function **list, unsigned *n,
-	 unsigned *room, struct stmt_function want)
+add_call(struct facts *f, struct vec *v, struct stmt_function want)
 {
-	struct stmt_function *c;
+	struct stmt_function *c = v->at;
 
-	for (unsigned i = 0; i < *n; i++) {
-		c = &(*list)[i];
-		if (c->nargs == want.nargs && c->variadic == want.variadic &&
-		    same_name(want.schema, want.name, c->schema, c->name))
+	for (unsigned i = 0; i < v->n; i++)
+		if (c[i].nargs == want.nargs &&
+		    c[i].variadic == want.variadic &&
+		    same_name(want.schema, want.name, c[i].schema, c[i].name))
 			return 0;
-	}
-	if (limit(f, *n + 1, MAX_CALLS, "functions or operators") < 0)
+	if (limit(f, v->n + 1, MAX_CALLS, "functions or operators") < 0)
 		return LUNATE_ETOOBIG;
-	*list = one_more(f, *list, *n, room, sizeof(*c));
-	c = &(*list)[(*n)++];
+	c = one_more(f, v, sizeof(*c));
 	*c = want;
 	c->schema = keep(f, want.schema);
 	c->name = arena_dup(f->a, want.name, strlen(want.name));
@@ -257,8 +258,7 @@ add_call(struct facts *f, struct stmt_function **list, unsigned *n,
 static int
 add_function(struct facts *f, struct stmt_function want)
 {
-	return add_call(f, &f->functions, &f->s->nfunctions, &f->function_room,
-			want);
+	return add_call(f, &f->functions, want);
 }
 
 /* An empty list of names means that there is no operator to be named. */
@@ -270,8 +270,7 @@ add_operator(struct facts *f, const char *field, unsigned nargs)
 	want.name = tree_dotted(f->w.node, field, &want.schema);
 	if (*want.name == 0)
 		return 0;
-	return add_call(f, &f->operators, &f->s->noperators, &f->operator_room,
-			want);
+	return add_call(f, &f->operators, want);
 }
 
 /* Is it the constant true?  (Booleans come as one, bare or in a cast.) */
@@ -472,9 +471,12 @@ conclude(struct facts *f, const struct tree_node *root)
 		s->flags &= ~(unsigned)STMT_LOCKS;
 	if (reads_only(f, root))
 		s->flags |= STMT_READS_ONLY;
-	s->tables = f->tables;
-	s->functions = f->functions;
-	s->operators = f->operators;
+	s->tables = f->tables.at;
+	s->ntables = f->tables.n;
+	s->functions = f->functions.at;
+	s->nfunctions = f->functions.n;
+	s->operators = f->operators.at;
+	s->noperators = f->operators.n;
 }
 
 int

@@ -24,8 +24,7 @@ struct tree {
 	struct arena arena; /* all that follows */
 	char *text;
 	size_t len;
-	struct tree_token *tokens;
-	size_t ntokens;
+	struct token_list tokens;
 	unsigned depth; /* upper bound */
 	PgQuery__ParseResult *parsed;
 };
@@ -77,48 +76,59 @@ parse(struct tree *t, struct err *e)
 	struct parse_job job = {.tree = t, .e = e};
 	int rc;
 
-	rc = scan_tokens(t->text, &t->arena, &t->tokens, &t->ntokens, e);
+	rc = scan_tokens(t->text, &t->arena, &t->tokens, e);
 	if (rc < 0)
 		return rc;
-	t->depth = scan_depth(t->tokens, t->ntokens);
+	t->depth = scan_depth(&t->tokens);
 	if (t->depth > TREE_DEPTH)
 		return scan_too_deep(e);
 	rc = deep_call(parse_deep, &job, t->depth * LEVEL_STACK, e);
 	return rc < 0 ? rc : job.rc;
 }
 
-/* A 0-terminated copy, after the checks that the parser relies on. */
 static int
-take_text(struct arena *a, const char *text, size_t len, char **copy,
-	  struct err *e)
+no_memory(struct err *e)
 {
-	int rc;
+	return err_set(e, LUNATE_ENOMEM, "no memory to parse SQL text");
+}
 
+/* What the parser relies on. */
+static int
+check_text(const char *text, size_t len, struct err *e)
+{
 	if (len > INT_MAX / 2)
 		return err_set(e, LUNATE_ETOOBIG, "an SQL text of %zu bytes",
 			       len);
-	rc = scan_bytes(text, len, e);
-	if (rc < 0)
-		return rc;
-	*copy = arena_try(a, len + 1);
-	if (*copy == NULL)
-		return err_set(e, LUNATE_ENOMEM, "no memory to parse SQL text");
-	memcpy(*copy, text, len);
-	return 0;
+	return scan_bytes(text, len, e);
+}
+
+/* With a 0 at the end; NULL: no memory. */
+static char *
+copy_text(struct arena *a, const char *text, size_t len)
+{
+	char *copy = arena_try(a, len + 1);
+
+	if (copy != NULL)
+		memcpy(copy, text, len);
+	return copy;
 }
 
 int
 tree_parse(const char *text, size_t len, struct tree **out, struct err *e)
 {
-	struct tree *t = mem_new(sizeof(*t));
+	struct tree *t;
 	int rc;
 
+	*out = NULL;
+	rc = check_text(text, len, e);
+	if (rc < 0)
+		return rc;
+	t = mem_new(sizeof(*t));
 	OBJ_INIT(t, TREE_MAGIC);
 	arena_init(&t->arena, NULL, 0);
 	t->len = len;
-	rc = take_text(&t->arena, text, len, &t->text, e);
-	if (rc == 0)
-		rc = parse(t, e);
+	t->text = copy_text(&t->arena, text, len);
+	rc = t->text != NULL ? parse(t, e) : no_memory(e);
 	if (rc < 0)
 		tree_free(&t);
 	*out = t;
@@ -152,8 +162,8 @@ size_t
 tree_tokens(const struct tree *t, const struct tree_token **first)
 {
 	OBJ_CHECK(t, TREE_MAGIC);
-	*first = t->tokens;
-	return t->ntokens;
+	*first = t->tokens.at;
+	return t->tokens.n;
 }
 
 unsigned
@@ -216,44 +226,57 @@ trim(const char *text, struct tree_span *s)
 }
 
 static int
-copy_spans(const char *text, size_t len, const PgQuerySplitResult *r,
-	   struct tree_span **spans, size_t *n, struct err *e)
+copy_spans(const char *text, const PgQuerySplitResult *r,
+	   struct tree_script *out, struct err *e)
 {
-	struct tree_span *s;
+	struct tree_span *s = mem_try((size_t)r->n_stmts * sizeof(*s));
 
-	s = mem_try((size_t)r->n_stmts * sizeof(*s));
 	if (s == NULL)
-		return err_set(e, LUNATE_ENOMEM, "no memory to split a script");
+		return no_memory(e);
 	for (int i = 0; i < r->n_stmts; i++) {
 		s[i].start = (size_t)r->stmts[i]->stmt_location;
 		s[i].len = (size_t)r->stmts[i]->stmt_len;
-		assert(s[i].start <= len && s[i].len <= len - s[i].start);
 		trim(text, &s[i]);
 	}
-	*spans = s;
-	*n = (size_t)r->n_stmts;
+	out->spans = s;
+	out->n = (size_t)r->n_stmts;
 	return 0;
 }
 
-int
-tree_split(const char *text, size_t len, struct tree_span **spans, size_t *n,
-	   struct err *e)
+static int
+split(const char *text, struct tree_script *out, struct err *e)
 {
-	PgQuerySplitResult r;
+	PgQuerySplitResult r = pg_query_split_with_parser(text);
+	int rc = r.error != NULL ? scan_refuse(text, r.error, e)
+				 : copy_spans(text, &r, out, e);
+
+	pg_query_free_split_result(r);
+	return rc;
+}
+
+int
+tree_split(const char *text, size_t len, struct tree_script *out, struct err *e)
+{
 	struct arena arena;
-	char *copy = NULL;
+	char *copy;
 	int rc;
 
-	*spans = NULL;
-	*n = 0;
+	out->spans = NULL;
+	out->n = 0;
+	rc = check_text(text, len, e);
+	if (rc < 0)
+		return rc;
 	arena_init(&arena, NULL, 0);
-	rc = take_text(&arena, text, len, &copy, e);
-	if (rc == 0) {
-		r = pg_query_split_with_parser(copy);
-		rc = r.error != NULL ? scan_refuse(copy, r.error, e)
-				     : copy_spans(copy, len, &r, spans, n, e);
-		pg_query_free_split_result(r);
-	}
+	copy = copy_text(&arena, text, len);
+	rc = copy != NULL ? split(copy, out, e) : no_memory(e);
 	arena_fini(&arena);
 	return rc;
+}
+
+void
+tree_script_fini(struct tree_script *s)
+{
+	mem_free(s->spans);
+	s->spans = NULL;
+	s->n = 0;
 }

@@ -153,14 +153,18 @@ MUST_USE
 int tree_fingerprint(const struct tree *t, uint64_t *print, struct err *e);
 
 /* The statements of a script, each from its first byte that is not a space
- * to its last, without the semicolon.  Allocated with mem_*; *n may be 0.
- * Errors as of tree_parse(); nesting is not limited. */
-struct tree_span {
-	size_t start, len;
+ * to its last, without the semicolon.  n may be 0.  Errors as of
+ * tree_parse(); nesting is not limited. */
+struct tree_script {
+	struct tree_span {
+		size_t start, len;
+	} * spans;
+	size_t n;
 };
 MUST_USE
-int tree_split(const char *text, size_t len, struct tree_span **spans,
-	       size_t *n, struct err *e);
+int tree_split(const char *text, size_t len, struct tree_script *out,
+	       struct err *e);
+void tree_script_fini(struct tree_script *s);
 
 /* ---- reading a node.  NULL as the node gives NULL, 0, "" or TREE_OTHER; a
  * field that this kind of node cannot have is a mistake of the caller. */

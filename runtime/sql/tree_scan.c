@@ -207,15 +207,18 @@ copy_token(struct tree_token *t, const PgQuery__ScanToken *from)
 	t->kind = classify(from);
 }
 
-static int
+/* false: no memory. */
+static bool
 copy_tokens(const PgQuery__ScanResult *r, const char *text, struct arena *a,
-	    struct tree_token **tokens, struct err *e)
+	    struct token_list *out)
 {
 	struct tree_token *t;
 
-	if (r == NULL || r->n_tokens > SIZE_MAX / sizeof(*t) ||
-	    (t = arena_try(a, r->n_tokens * sizeof(*t))) == NULL)
-		return err_set(e, LUNATE_ENOMEM, "no memory to parse SQL text");
+	if (r == NULL)
+		return false;
+	t = arena_try(a, r->n_tokens * sizeof(*t));
+	if (t == NULL)
+		return false;
 	for (size_t i = 0; i < r->n_tokens; i++)
 		copy_token(&t[i], r->tokens[i]);
 	for (size_t i = 0; i < r->n_tokens; i++)
@@ -224,17 +227,18 @@ copy_tokens(const PgQuery__ScanResult *r, const char *text, struct arena *a,
 			find_end(&t[i], text,
 				 i + 1 < r->n_tokens ? t[i + 1].start
 						     : strlen(text));
-	*tokens = t;
-	return 0;
+	out->at = t;
+	out->n = r->n_tokens;
+	return true;
 }
 
 int
-scan_tokens(const char *text, struct arena *a, struct tree_token **tokens,
-	    size_t *n, struct err *e)
+scan_tokens(const char *text, struct arena *a, struct token_list *out,
+	    struct err *e)
 {
 	PgQueryScanResult r = pg_query_scan(text);
 	PgQuery__ScanResult *all;
-	int rc;
+	int rc = 0;
 
 	if (r.error != NULL) {
 		rc = scan_refuse(text, r.error, e);
@@ -242,8 +246,9 @@ scan_tokens(const char *text, struct arena *a, struct tree_token **tokens,
 		/* A token nests nothing: this unpacking stays flat. */
 		all = pg_query__scan_result__unpack(NULL, r.pbuf.len,
 						    (uint8_t *)r.pbuf.data);
-		rc = copy_tokens(all, text, a, tokens, e);
-		*n = all != NULL ? all->n_tokens : 0;
+		if (!copy_tokens(all, text, a, out))
+			rc = err_set(e, LUNATE_ENOMEM,
+				     "no memory to parse SQL text");
 		pg_query__scan_result__free_unpacked(all, NULL);
 	}
 	pg_query_free_scan_result(r);
@@ -338,11 +343,12 @@ close_level(struct level *l)
 
 /* Levels that can be open at once; a CASE counts as never closed. */
 static size_t
-most_open(const struct tree_token *tokens, size_t n)
+most_open(const struct token_list *list)
 {
+	const struct tree_token *tokens = list->at;
 	size_t open = 0, most = 0;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < list->n; i++) {
 		if (opens(&tokens[i]) && ++open > most)
 			most = open;
 		else if (tokens[i].code == PG_QUERY__TOKEN__ASCII_41 ||
@@ -353,14 +359,15 @@ most_open(const struct tree_token *tokens, size_t n)
 }
 
 unsigned
-scan_depth(const struct tree_token *tokens, size_t n)
+scan_depth(const struct token_list *list)
 {
-	size_t most = most_open(tokens, n);
+	const struct tree_token *tokens = list->at;
+	size_t most = most_open(list);
 	struct level *levels = mem_new((most + 2) * sizeof(*levels));
 	struct level *l = levels;
 	unsigned depth;
 
-	for (size_t i = 0; i < n && l - levels <= TREE_DEPTH; i++) {
+	for (size_t i = 0; i < list->n && l - levels <= TREE_DEPTH; i++) {
 		if (opens(&tokens[i])) {
 			*++l = (struct level){0};
 			l->is_case = tokens[i].code == PG_QUERY__TOKEN__CASE;

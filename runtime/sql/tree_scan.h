@@ -20,13 +20,18 @@
 MUST_USE
 int scan_bytes(const char *text, size_t len, struct err *e);
 
-/* The tokens of a 0-terminated text, allocated from the arena. */
+struct token_list {
+	struct tree_token *at; /* of the arena */
+	size_t n;
+};
+
+/* The tokens of a 0-terminated text. */
 MUST_USE
-int scan_tokens(const char *text, struct arena *a, struct tree_token **tokens,
-		size_t *n, struct err *e);
+int scan_tokens(const char *text, struct arena *a, struct token_list *out,
+		struct err *e);
 
 /* No tree of these tokens nests deeper.  Stops counting above TREE_DEPTH. */
-unsigned scan_depth(const struct tree_token *tokens, size_t n);
+unsigned scan_depth(const struct token_list *tokens);
 
 /* Turns the parser's complaint into ours.  Frees nothing. */
 int scan_refuse(const char *text, const PgQueryError *why, struct err *e);

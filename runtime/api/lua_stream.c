@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lua_stream - rows that come while they are read: core.stream.
+ *
+ * The server is held back (the connection is not read) while STREAM_CHUNKS
+ * wait here, so a result of any size takes bounded memory.
+ */
+#include <string.h>
+
+#include "decode.h"
+#include "lua_core.h"
+#include "lua_db.h"
+#include "mem.h"
+#include "params.h"
+#include "pgconn.h"
+
+#define STREAM_CHUNKS 8
+
+struct stream {
+	struct wait wait;
+	struct op op;
+	struct arena arena;
+	struct rows *chunks[STREAM_CHUNKS + 2]; /* oldest first */
+	int nchunks;
+	size_t at; /* next row of the oldest chunk */
+	unsigned decode;
+	bool running; /* the operation has not ended */
+	bool waiting; /* somebody is in next() */
+	bool held;    /* the connection is paused */
+	bool closed;
+	int ref;    /* anchors the userdata while waiting */
+	int tx_ref; /* registry: the session it runs in */
+};
+
+static void
+wake(struct stream *s)
+{
+	if (!s->waiting)
+		return;
+	s->waiting = false;
+	wait_finish(&s->wait);
+}
+
+static void
+on_chunk(struct op *op, struct rows *rows)
+{
+	struct stream *s = CONTAINER_OF(op, struct stream, op);
+
+	if (s->closed) {
+		rows_unpin(&rows);
+		return;
+	}
+	assert(s->nchunks < STREAM_CHUNKS + 2);
+	s->chunks[s->nchunks++] = rows;
+	if (s->nchunks >= STREAM_CHUNKS && op->req.conn != NULL) {
+		s->held = true;
+		pgconn_pause(op->req.conn);
+	}
+	wake(s);
+}
+
+static void
+on_done(struct op *op)
+{
+	struct stream *s = CONTAINER_OF(op, struct stream, op);
+
+	s->running = false;
+	wake(s);
+}
+
+static void
+drop_oldest(struct stream *s)
+{
+	rows_unpin(&s->chunks[0]);
+	s->nchunks--;
+	memmove(s->chunks, s->chunks + 1,
+		(size_t)s->nchunks * sizeof(*s->chunks));
+	s->at = 0;
+	if (s->held && s->nchunks <= STREAM_CHUNKS / 2) {
+		s->held = false;
+		if (s->op.req.conn != NULL)
+			pgconn_resume(s->op.req.conn);
+	}
+}
+
+/* nil at the end; nil, err when it failed */
+static int
+push_end(lua_State *L, struct stream *s)
+{
+	if (s->op.err.code != 0)
+		return fail(L, &s->op.err);
+	lua_pushnil(L);
+	return 1;
+}
+
+static int
+push_row(lua_State *L, struct stream *s)
+{
+	struct decode d = {s->chunks[0], s->decode};
+	struct err e;
+
+	if (decode_row(L, &d, s->at, &e) < 0)
+		return fail(L, &e);
+	if (++s->at == rows_count(s->chunks[0]))
+		drop_oldest(s);
+	return 1;
+}
+
+static int
+stream_push(struct wait *w, lua_State *L)
+{
+	struct stream *s = CONTAINER_OF(w, struct stream, wait);
+
+	luaL_unref(L, LUA_REGISTRYINDEX, s->ref);
+	return s->nchunks > 0 ? push_row(L, s) : push_end(L, s);
+}
+
+static void
+stream_cancel(struct wait *w, enum err_code code)
+{
+	op_cancel(&CONTAINER_OF(w, struct stream, wait)->op, code);
+}
+
+static struct stream *
+check(lua_State *L)
+{
+	return luaL_checkudata(L, 1, "lunate.stream");
+}
+
+/* stream:next() -> row, or nil at the end, or nil, err */
+static int
+stream_next(lua_State *L)
+{
+	struct stream *s = check(L);
+
+	if (s->closed)
+		return 0;
+	if (s->nchunks > 0)
+		return push_row(L, s);
+	if (!s->running)
+		return push_end(L, s);
+	wait_check(L);
+	if (s->waiting)
+		return luaL_error(L, "two tasks read one stream");
+	if (task_cancelled(s->wait.vm))
+		return fail_code(L, LUNATE_ECANCELLED,
+				 "the task was cancelled");
+	s->waiting = true;
+	s->wait.finished = s->wait.begun = false;
+	lua_pushvalue(L, 1);
+	s->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+	return wait_await(L, &s->wait);
+}
+
+/* stream:close(): harmless when it is closed */
+static int
+stream_close(lua_State *L)
+{
+	struct stream *s = check(L);
+	struct err e;
+
+	if (s->closed)
+		return 0;
+	s->closed = true;
+	if (s->running) {
+		err_set(&e, LUNATE_ECANCELLED, "the stream was closed");
+		op_end_now(&s->op, &e);
+	}
+	while (s->nchunks > 0)
+		rows_unpin(&s->chunks[--s->nchunks]);
+	op_fini(&s->op);
+	arena_fini(&s->arena);
+	luaL_unref(L, LUA_REGISTRYINDEX, s->tx_ref);
+	return 0;
+}
+
+static struct stream *
+new_stream(lua_State *L, struct lua_db *db, struct lua_tx *tx)
+{
+	struct stream *s = lua_newuserdata(L, sizeof(*s));
+	const char *context = task_context(db->vm);
+
+	memset(s, 0, sizeof(*s));
+	arena_init(&s->arena, NULL, 0);
+	op_init(&s->op, lua_db_worker(db));
+	s->op.done = on_done;
+	s->op.chunk = on_chunk;
+	s->op.flags = OP_STREAM;
+	s->op.tx = &tx->tx;
+	s->op.deadline_us = task_deadline(db->vm);
+	if (context != NULL)
+		s->op.context = arena_dup(&s->arena, context, strlen(context));
+	s->wait.vm = db->vm;
+	s->wait.push = stream_push;
+	s->wait.cancel = stream_cancel;
+	lua_pushvalue(L, 2);
+	s->tx_ref = luaL_ref(L, LUA_REGISTRYINDEX);
+	s->closed = true; /* until it has begun: __gc must do nothing */
+	luaL_getmetatable(L, "lunate.stream");
+	lua_setmetatable(L, -2);
+	return s;
+}
+
+/* core.stream(db, tx, options or nil, sql, ...) -> stream, or nil, err */
+static int
+core_stream(lua_State *L)
+{
+	struct lua_db *db = lua_db_check(L, 1);
+	struct lua_tx *tx = lua_tx_check(L, 2);
+	struct op probe = {0};
+	unsigned decode = 0;
+	struct params p;
+	struct stream *s;
+	struct err e;
+
+	lua_op_options(L, 3, &probe, &decode);
+	luaL_checktype(L, 4, LUA_TSTRING);
+	if (lua_op_allowed(L, db, &e) < 0)
+		return fail(L, &e);
+	s = new_stream(L, db, tx);
+	lua_insert(L, 1); /* stream db tx options sql ... */
+	p.arena = &s->arena;
+	if (params_take(L, 6, &p, &e) < 0) {
+		luaL_unref(L, LUA_REGISTRYINDEX, s->tx_ref);
+		op_fini(&s->op);
+		arena_fini(&s->arena);
+		return fail(L, &e);
+	}
+	lua_op_options(L, 4, &s->op, &s->decode);
+	s->op.vals = p.vals;
+	s->op.nvals = p.n;
+	s->op.sql = lua_tolstring(L, 5, &s->op.len);
+	s->closed = false;
+	s->running = true;
+	op_start(&s->op);
+	lua_settop(L, 1);
+	return 1;
+}
+
+static const luaL_Reg methods[] = {{"next", stream_next},
+				   {"close", stream_close},
+				   {"__gc", stream_close},
+				   {NULL, NULL}};
+
+void
+lua_stream_open(lua_State *L)
+{
+	lua_core_class(L, "lunate.stream", methods);
+	lua_pushcfunction(L, core_stream);
+	lua_setfield(L, -2, "stream"); /* core */
+}
