@@ -98,10 +98,14 @@ describe("db:on", function()
     local said, r = run(url, [[
       local db = assert(lunate.open { pool_max = 1, acquire_timeout = 1500 })
       db:on("*", function(e) say(e) end)
+      local has_it = false
       local held = lunate.spawn(function()
-        return db:query("select pg_sleep(3)")
+        return db:transaction(function(tx)
+          has_it = tx:query("select 1") ~= nil
+          return lunate.sleep(3)
+        end)
       end)
-      lunate.sleep(0.1)
+      while not has_it do lunate.sleep(0.01) end
       local ok, err = db:query("select 1")
       assert(not ok and err.code == "pool_exhausted")
       assert(err.message:find("Connection pool exhausted", 1, true))
