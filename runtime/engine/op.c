@@ -496,6 +496,9 @@ void
 op_start(struct op *op)
 {
 	OBJ_CHECK(op, OP_MAGIC);
+	/* Outside of a turn, or after a long computation, the loop's time is
+	 * that of long ago, and every deadline would be too early. */
+	loop_refresh(op->w->loop);
 	list_push_back(&op->w->ops, &op->link);
 	op->w->nops++;
 	__atomic_add_fetch(&op->w->queued, 1, __ATOMIC_RELAXED);

@@ -84,6 +84,8 @@ login_failed(struct pool *p, const struct err *e)
 	keeper_hurry(p);
 }
 
+static bool correct_session(struct pool_member *m);
+
 static void
 login_done(struct pool_member *m)
 {
@@ -102,6 +104,8 @@ login_done(struct pool_member *m)
 				: INT64_MAX;
 	pool_tell(p, POOL_NOTE_CONNECTED, "server process %d",
 		  pgconn_backend_pid(m->conn));
+	if (correct_session(m))
+		return; /* IDLE when that is answered */
 	member_enter(m, MEMBER_IDLE);
 	pool_wake(p);
 }
@@ -131,6 +135,11 @@ member_settle(struct pool_member *m)
 	if (pgconn_in_tx(m->conn) || worn_out(m)) {
 		member_close(m);
 		return;
+	}
+	if (m->reset) {
+		m->reset = false;
+		if (correct_session(m))
+			return;
 	}
 	member_enter(m, MEMBER_IDLE);
 	pool_wake(p);
@@ -262,6 +271,8 @@ member_open(struct pool *p)
 	m->expires_us = INT64_MAX;
 	member_enter(m, MEMBER_LOGIN);
 	p->stats.opened++;
+	if (pool_open(p) > p->stats.peak)
+		p->stats.peak = pool_open(p);
 	to = pgurl_endpoint(p->target.url, m->endpoint);
 	if (to->is_unix || to->hostaddr != NULL || to->host[0] == 0)
 		start_login(m, NULL);
@@ -340,6 +351,47 @@ member_set_mode(struct pool_member *m, enum pool_mode mode)
 	send_chore(m, k);
 }
 
+/* What decoding relies on.  It is in the options of the login, but libpq sends
+ * PGTZ and PGDATESTYLE of the environment after those, a role or database may
+ * not be able to say more, and a pooler in between may drop options. */
+static const struct {
+	const char *name, *wanted;
+} session[] = {{"TimeZone", "UTC"},
+	       {"DateStyle", "ISO"},
+	       {"IntervalStyle", "postgres"}};
+
+/* As the server reported it: "ISO" begins "ISO, MDY".  What is not reported is
+ * taken to be right. */
+static bool
+is_set_right(const struct pool_member *m)
+{
+	for (size_t i = 0; i < sizeof(session) / sizeof(*session); i++) {
+		const char *now = pgconn_parameter(m->conn, session[i].name);
+		size_t n = strlen(session[i].wanted);
+
+		if (now != NULL && (strncmp(now, session[i].wanted, n) != 0 ||
+				    (now[n] != 0 && now[n] != ',')))
+			return false;
+	}
+	return true;
+}
+
+/* True: a correction was sent, and the member is BUSY until its answer. */
+static bool
+correct_session(struct pool_member *m)
+{
+	static const char sql[] = "SELECT set_config('TimeZone','UTC',false),"
+				  "set_config('DateStyle','ISO',false),"
+				  "set_config('IntervalStyle','postgres',"
+				  "false)";
+
+	if (is_set_right(m))
+		return false;
+	member_enter(m, MEMBER_BUSY);
+	send_chore(m, new_chore(sql));
+	return true;
+}
+
 /* An empty statement: the cheapest proof of life. */
 void
 member_ping(struct pool_member *m)
@@ -358,5 +410,6 @@ member_reset(struct pool_member *m)
 	m->dirty = false;
 	pgconn_forget(m->conn);
 	m->mode = POOL_MODES; /* unknown: whatever comes next sets it */
+	m->reset = true;
 	send_chore(m, new_chore("DISCARD ALL"));
 }

@@ -283,6 +283,13 @@ pool_set_max(struct pool *p, int max)
 		p->rules.min = max;
 }
 
+int
+pool_max(const struct pool *p)
+{
+	OBJ_CHECK(p, POOL_MAGIC);
+	return p->rules.max;
+}
+
 void
 pool_forget(struct pool *p)
 {
