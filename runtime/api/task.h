@@ -47,7 +47,7 @@ struct vm {
 	struct list tasks; /* all that are not DONE */
 	struct list dbs;   /* open databases (lua_db) */
 	int live;
-	bool idle; /* live == 0: what vm_run() waits for */
+	bool idle;	     /* live == 0: what vm_run() waits for */
 	int64_t deadline_us; /* of the main program; 0 = none */
 	char *context;	     /* of the main program, or NULL */
 	bool own_loop;
