@@ -25,6 +25,7 @@ local db = require "lunate.db"
 require "lunate.tx"
 require "lunate.stream"
 require "lunate.batch"
+require "lunate.events"
 
 ---@class lunate
 local M = {

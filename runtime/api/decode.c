@@ -90,26 +90,35 @@ push_int8(lua_State *L, const struct cell *c)
 	return NULL;
 }
 
+/* -1: no digit. */
 static int
 hex(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
-	return (c | 32) - 'a' + 10;
+	c |= 32;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool
+is_hex(const char *at, size_t len)
+{
+	for (size_t i = 2; i < len; i++)
+		if (hex(at[i]) < 0)
+			return false;
+	return len >= 2 && len % 2 == 0 && at[0] == '\\' && at[1] == 'x';
 }
 
 static const char *
 push_bytea(lua_State *L, const char *at, size_t len)
 {
-	size_t n = len >= 2 ? (len - 2) / 2 : 0;
 	luaL_Buffer b;
 
-	if (len < 2 || at[0] != '\\' || at[1] != 'x')
+	if (!is_hex(at, len))
 		return "bytea is not in hex format; leave bytea_output alone";
 	luaL_buffinit(L, &b);
-	for (size_t i = 0; i < n; i++)
-		luaL_addchar(&b, (char)(hex(at[2 + 2 * i]) << 4 |
-					hex(at[3 + 2 * i])));
+	for (size_t i = 2; i < len; i += 2)
+		luaL_addchar(&b, (char)(hex(at[i]) << 4 | hex(at[i + 1])));
 	luaL_pushresult(&b);
 	return NULL;
 }
@@ -134,43 +143,64 @@ push_json(lua_State *L, const struct cell *c)
 
 struct reader {
 	const char *at, *end;
+	char *text; /* room for the longest element */
 	uint32_t type;
 	unsigned flags;
 };
 
 static const char broken[] = "the array cannot be read";
 
+static bool
+over(const struct reader *r, bool quoted)
+{
+	return quoted ? *r->at == '"' : *r->at == ',' || *r->at == '}';
+}
+
 /* One element, quoted or not, without its quoting. */
 static const char *
 read_element(lua_State *L, struct reader *r)
 {
-	bool quoted = r->at < r->end && *r->at == '"';
-	size_t len = 0;
-	char *text;
-	const char *why;
+	bool quoted = *r->at == '"';
+	struct cell c = {r->type, r->text, 0, r->flags};
 
-	text = mem_try((size_t)(r->end - r->at) + 1);
-	if (text == NULL)
-		return "no memory for an element of an array";
-	if (quoted)
-		r->at++;
-	while (r->at < r->end &&
-	       (quoted ? *r->at != '"' : *r->at != ',' && *r->at != '}')) {
+	r->at += quoted;
+	while (r->at < r->end && !over(r, quoted)) {
 		if (*r->at == '\\' && r->at + 1 < r->end)
 			r->at++;
-		text[len++] = *r->at++;
+		r->text[c.len++] = *r->at++;
 	}
-	if (quoted)
-		r->at++;
-	if (!quoted && len == 4 && memcmp(text, "NULL", 4) == 0) {
-		lua_pushlightuserdata(L, NULL);
-		why = NULL;
-	} else {
-		why = push_value(L,
-				 &(struct cell){r->type, text, len, r->flags});
+	if (r->at == r->end || (c.len == 0 && !quoted))
+		return broken;
+	r->at += quoted;
+	r->text[c.len] = 0;
+	if (quoted || strcmp(r->text, "NULL") != 0)
+		return push_value(L, &c);
+	lua_pushlightuserdata(L, NULL);
+	return NULL;
+}
+
+static const char *read_array(lua_State *L, struct reader *r, int depth);
+
+/* The elements behind "{", up to and with "}", into the table on top. */
+static const char *
+read_elements(lua_State *L, struct reader *r, int depth)
+{
+	const char *why;
+
+	for (int i = 1; r->at < r->end; i++) {
+		if (i == 1 && *r->at == '}')
+			break;
+		why = *r->at == '{' ? read_array(L, r, depth + 1)
+				    : read_element(L, r);
+		if (why != NULL)
+			return why;
+		lua_rawseti(L, -2, i);
+		if (r->at == r->end || *r->at != ',')
+			break;
+		if (++r->at == r->end)
+			break;
 	}
-	mem_free(text);
-	return why;
+	return r->at < r->end && *r->at++ == '}' ? NULL : broken;
 }
 
 static const char *
@@ -183,25 +213,17 @@ read_array(lua_State *L, struct reader *r, int depth)
 		return broken;
 	r->at++;
 	lua_newtable(L); /* t */
-	for (int i = 1; r->at < r->end && *r->at != '}'; i++) {
-		why = *r->at == '{' ? read_array(L, r, depth + 1)
-				    : read_element(L, r);
-		if (why != NULL) {
-			lua_pop(L, 1); /* t */
-			return why;
-		}
-		lua_rawseti(L, -2, i);
-		if (r->at < r->end && *r->at == ',')
-			r->at++;
-	}
-	r->at++;
-	return NULL;
+	why = read_elements(L, r, depth);
+	if (why != NULL)
+		lua_pop(L, 1); /* t */
+	return why;
 }
 
 static const char *
 push_array(lua_State *L, uint32_t element, const struct cell *c)
 {
-	struct reader r = {c->at, c->at + c->len, element, c->flags};
+	struct reader r = {c->at, c->at + c->len, NULL, element, c->flags};
+	const char *why;
 
 	/* "[2:3]={...}": other lower bounds are not kept */
 	if (c->len > 0 && c->at[0] == '[') {
@@ -209,7 +231,16 @@ push_array(lua_State *L, uint32_t element, const struct cell *c)
 
 		r.at = brace != NULL ? brace : r.end;
 	}
-	return read_array(L, &r, 1);
+	r.text = mem_try(c->len + 1);
+	if (r.text == NULL)
+		return "no memory for the elements of an array";
+	why = read_array(L, &r, 1);
+	mem_free(r.text);
+	if (why == NULL && r.at != r.end) {
+		lua_pop(L, 1); /* t */
+		return broken;
+	}
+	return why;
 }
 
 /* Pushes the value; or pushes nothing and says why. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * lua_admin - core functions around the runtime: help, warnings, figures.
+ * lua_admin - core functions around the runtime: tables for help, warnings,
+ * figures.
  */
 #include "config.h"
 #include "lua_core.h"
@@ -49,64 +50,92 @@ core_warn(lua_State *L)
 	return 0;
 }
 
-static void
-put(lua_State *L, const char *name, double value)
-{
-	lua_pushnumber(L, value);
-	lua_setfield(L, -2, name);
-}
-
-/* core.pool_stats(db) -> table */
+/* core.metrics(db) -> { name = number } */
 static int
-core_pool_stats(lua_State *L)
+core_metrics(lua_State *L)
 {
 	struct lua_db *db = lua_db_check(L, 1);
-	struct pool_stats s;
+	const struct metrics_info *row;
+	struct metrics m;
+	double value;
 
-	pool_stats(lua_db_worker(db)->pool, &s);
-	lua_createtable(L, 0, 20);
-	put(L, "total", s.total);
-	put(L, "active", s.active);
-	put(L, "idle", s.idle);
-	put(L, "waiting", s.waiting);
-	put(L, "logins", s.logins);
-	put(L, "leased", s.leased);
-	put(L, "fenced", s.fenced);
-	put(L, "peak", s.peak);
-	put(L, "opened", (double)s.opened);
-	put(L, "closed", (double)s.closed);
-	put(L, "lost", (double)s.lost);
-	put(L, "login_failures", (double)s.login_failures);
-	put(L, "groups", (double)s.groups);
-	put(L, "statements", (double)s.statements);
-	put(L, "cancels", (double)s.cancels);
-	put(L, "cancel_hits", (double)s.cancel_hits);
-	put(L, "timeouts", (double)s.timeouts);
-	put(L, "max", db->rt->pool_rules.max);
+	metrics_read(lua_db_worker(db), &m);
+	lua_createtable(L, 0, 64);
+	for (int i = 0; (row = metrics_row(i, &m, &value)) != NULL; i++) {
+		lua_pushnumber(L, value);
+		lua_setfield(L, -2, row->name);
+	}
 	return 1;
 }
 
-/* core.counts(db) -> table */
-static int
-core_counts(lua_State *L)
+static void
+set_text(lua_State *L, const char *name, const char *text)
 {
-	struct lua_db *db = lua_db_check(L, 1);
-	const struct runtime_counts *n = &db->rt->counts;
+	lua_pushstring(L, text);
+	lua_setfield(L, -2, name);
+}
 
-	lua_createtable(L, 0, 6);
-	put(L, "queries", (double)n->queries);
-	put(L, "failed", (double)n->failed);
-	put(L, "slow", (double)n->slow);
-	put(L, "critical", (double)n->critical);
-	put(L, "time_us", (double)n->time_us);
+/* core.metrics_table() -> { { name, unit, help } ... } */
+static int
+core_metrics_table(lua_State *L)
+{
+	static const struct metrics none;
+	const struct metrics_info *row;
+	double value;
+
+	lua_newtable(L);
+	for (int i = 0; (row = metrics_row(i, &none, &value)) != NULL; i++) {
+		lua_createtable(L, 0, 3);
+		set_text(L, "name", row->name);
+		set_text(L, "unit", row->unit);
+		set_text(L, "help", row->help);
+		lua_rawseti(L, -2, i + 1);
+	}
+	return 1;
+}
+
+/* core.event_table() -> { { name, priority, meaning } ... } */
+static int
+core_event_table(lua_State *L)
+{
+	lua_createtable(L, EVENT_COUNT, 0);
+	for (int i = 0; i < EVENT_COUNT; i++) {
+		lua_createtable(L, 0, 3);
+		set_text(L, "name", event_word((enum event_type)i));
+		set_text(L, "priority", event_priority((enum event_type)i));
+		set_text(L, "meaning", event_meaning((enum event_type)i));
+		lua_rawseti(L, -2, i + 1);
+	}
+	return 1;
+}
+
+/* core.error_table() -> { { code, meaning, retryable } ... } */
+static int
+core_error_table(lua_State *L)
+{
+#define ERROR_CODE(name, number, word, retryable, meaning) LUNATE_##name,
+	static const int codes[] = {ERR_CODES(ERROR_CODE)};
+#undef ERROR_CODE
+
+	lua_newtable(L);
+	for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++) {
+		lua_createtable(L, 0, 3);
+		set_text(L, "code", err_word(codes[i]));
+		set_text(L, "meaning", err_meaning(codes[i]));
+		lua_pushboolean(L, err_retryable(codes[i]));
+		lua_setfield(L, -2, "retryable");
+		lua_rawseti(L, -2, (int)i + 1);
+	}
 	return 1;
 }
 
 static const luaL_Reg functions[] = {{"config_help", core_config_help},
 				     {"config_markdown", core_config_markdown},
 				     {"warn", core_warn},
-				     {"pool_stats", core_pool_stats},
-				     {"counts", core_counts},
+				     {"metrics", core_metrics},
+				     {"metrics_table", core_metrics_table},
+				     {"event_table", core_event_table},
+				     {"error_table", core_error_table},
 				     {NULL, NULL}};
 
 void

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl.h"
 #include "decode.h"
 #include "lua_core.h"
 #include "mem.h"
@@ -92,6 +93,8 @@ core_open(lua_State *L)
 	db = lua_newuserdata(L, sizeof(*db));
 	db->rt = rt;
 	db->vm = vm;
+	list_init(&db->listeners);
+	db->ctl = rt->config.control_socket ? ctl_new(lua_db_worker(db)) : NULL;
 	list_init(&db->link);
 	list_push_back(&vm->dbs, &db->link);
 	luaL_getmetatable(L, "lunate.db");
@@ -120,15 +123,23 @@ db_stop(lua_State *L)
 	return 0;
 }
 
+void
+lua_db_end(struct lua_db *db)
+{
+	list_remove(&db->link);
+	if (db->rt == NULL)
+		return;
+	lua_events_end(db);
+	if (db->ctl != NULL)
+		ctl_free(&db->ctl);
+	runtime_free(&db->rt);
+}
+
 /* db:free(): what is still under way ends with an error */
 static int
 db_free(lua_State *L)
 {
-	struct lua_db *db = luaL_checkudata(L, 1, "lunate.db");
-
-	list_remove(&db->link);
-	if (db->rt != NULL)
-		runtime_free(&db->rt);
+	lua_db_end(luaL_checkudata(L, 1, "lunate.db"));
 	return 0;
 }
 

@@ -14,10 +14,14 @@
 #include "task.h"
 #include "tx.h"
 
+struct ctl;
+
 struct lua_db {
 	struct list link; /* in vm->dbs */
 	struct runtime *rt;
 	struct vm *vm;
+	struct list listeners; /* of lua_events */
+	struct ctl *ctl;       /* or NULL */
 };
 
 struct lua_tx {
@@ -31,6 +35,13 @@ struct lua_tx {
 /* Raises when it is no database, or closed. */
 struct lua_db *lua_db_check(lua_State *L, int at);
 struct worker *lua_db_worker(struct lua_db *db);
+
+/* The end of the runtime, and of all that hangs on it; harmless when it has
+ * ended. */
+void lua_db_end(struct lua_db *db);
+
+/* Nobody listens any more. */
+void lua_events_end(struct lua_db *db);
 
 /* nil gives NULL; raises when it is no handle, closed, or of another task. */
 struct lua_tx *lua_tx_check(lua_State *L, int at);

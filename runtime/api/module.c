@@ -74,13 +74,8 @@ end_vm(lua_State *L)
 	if (vm == NULL)
 		return 0;
 	*slot = NULL;
-	LIST_EACH_SAFE (link, &vm->dbs) {
-		struct lua_db *db = LIST_ENTRY(link, struct lua_db, link);
-
-		list_remove(&db->link);
-		if (db->rt != NULL)
-			runtime_free(&db->rt);
-	}
+	LIST_EACH_SAFE (link, &vm->dbs)
+		lua_db_end(LIST_ENTRY(link, struct lua_db, link));
 	vm_close(vm);
 	return 0;
 }
@@ -116,6 +111,9 @@ open_core(lua_State *L)
 	lua_copy_open(L);
 	lua_catalog_open(L);
 	lua_admin_open(L);
+	lua_events_open(L);
+	lua_health_open(L);
+	lua_ctl_open(L);
 	task_push_token(L);
 	lua_setfield(L, -2, "token");
 	lua_pushlightuserdata(L, NULL);

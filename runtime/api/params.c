@@ -122,7 +122,8 @@ add_array(struct writer *w, int at, int n)
 {
 	int rc = 0;
 
-	if (w->depth == DEEPEST || !lua_checkstack(w->L, 4))
+	if (!lua_istable(w->L, at) || w->depth == DEEPEST ||
+	    !lua_checkstack(w->L, 4))
 		return -1;
 	w->depth++;
 	str_addc(w->s, '{');
@@ -156,11 +157,20 @@ unfit(const struct slot *s, const char *what)
 	return err_set(s->e, LUNATE_EPARAM, "parameter $%d: %s", s->n, what);
 }
 
-static void
+static int
 keep(const struct slot *s, const char *at, size_t len)
 {
-	s->v->at = arena_dup(s->a, at, len);
+	char *to = arena_try(s->a, len + 1);
+
+	if (to == NULL)
+		return err_set(s->e, LUNATE_ENOMEM,
+			       "parameter $%d: no memory for a value of this "
+			       "size",
+			       s->n);
+	memcpy(to, at, len);
+	s->v->at = to;
 	s->v->len = (int)len;
+	return 0;
 }
 
 static int
@@ -172,7 +182,7 @@ take_array(const struct slot *s, int at, int n)
 	str_init(&text);
 	rc = add_array(&(struct writer){s->L, &text, 0}, at, n);
 	if (rc == 0)
-		keep(s, text.at, text.len);
+		rc = keep(s, text.at, text.len);
 	str_fini(&text);
 	return rc;
 }
@@ -183,6 +193,7 @@ take_json(const struct slot *s, int at)
 	lua_State *L = s->L;
 	const char *text;
 	size_t len;
+	int rc = -1;
 
 	params_push_json(L, 0);
 	lua_pushvalue(L, at);
@@ -192,9 +203,9 @@ take_json(const struct slot *s, int at)
 	}
 	text = lua_tolstring(L, -1, &len);
 	if (text != NULL)
-		keep(s, text, len);
+		rc = keep(s, text, len);
 	lua_pop(L, 1); /* text */
-	return text != NULL ? 0 : -1;
+	return rc;
 }
 
 /* { __lunate = "array" | "json" | "bytea", value, n } */
@@ -215,7 +226,8 @@ take_wrapped(const struct slot *s, const char *kind)
 	} else {
 		const char *bytes = lua_tolstring(L, -2, &len);
 
-		keep(s, bytes != NULL ? bytes : "", bytes != NULL ? len : 0);
+		rc = keep(s, bytes != NULL ? bytes : "",
+			  bytes != NULL ? len : 0);
 		s->v->binary = true;
 	}
 	lua_pop(L, 2);
@@ -255,6 +267,8 @@ take_table(const struct slot *s)
 	if (rc == -2)
 		return unfit(s, "an empty table can be an array or an object; "
 				"say lunate.array{} or lunate.json{}");
+	if (rc == LUNATE_ENOMEM)
+		return rc;
 	if (rc < 0)
 		return unfit(s, "the table cannot be written as an array or as "
 				"JSON; wrap it in lunate.json or lunate.array "
@@ -281,7 +295,7 @@ take_cdata(const struct slot *s)
 		rc = unfit(s, "a cdata that is not an int64; pass a number or "
 			      "a string");
 	else
-		keep(s, text, digits);
+		rc = keep(s, text, digits);
 	lua_pop(L, 1);
 	return rc;
 }
@@ -297,8 +311,7 @@ take_string(const struct slot *s)
 				"lunate.bytea(s)");
 	if (len > INT32_MAX / 2)
 		return unfit(s, "longer than 1 GiB");
-	keep(s, bytes, len);
-	return 0;
+	return keep(s, bytes, len);
 }
 
 static int
@@ -312,12 +325,10 @@ take_one(const struct slot *s)
 		return 0;
 	switch (lua_type(L, s->at)) {
 	case LUA_TBOOLEAN:
-		keep(s, lua_toboolean(L, s->at) ? "t" : "f", 1);
-		return 0;
+		return keep(s, lua_toboolean(L, s->at) ? "t" : "f", 1);
 	case LUA_TNUMBER:
 		len = number_text(text, sizeof(text), lua_tonumber(L, s->at));
-		keep(s, text, (size_t)len);
-		return 0;
+		return keep(s, text, (size_t)len);
 	case LUA_TSTRING:
 		return take_string(s);
 	case LUA_TTABLE:

@@ -26,7 +26,7 @@ struct params {
 };
 
 /* The values from stack index `first` to the top.  LUNATE_EPARAM names the
- * parameter and what to do, never its value. */
+ * parameter and what to do, never its value.  LUNATE_ENOMEM. */
 MUST_USE
 int params_take(lua_State *L, int first, struct params *p, struct err *e);
 

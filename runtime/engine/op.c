@@ -75,6 +75,10 @@ admit(struct op *op)
 	if (op->w->rt->closing && op->tx == NULL)
 		return refuse_code(op, LUNATE_ECLOSED,
 				   "the runtime is closing; no new work");
+	if (op->deadline_us != 0 && op->deadline_us <= op->began_us)
+		return refuse_code(op, LUNATE_EDEADLINE,
+				   "the deadline had passed before the "
+				   "statement began; nothing was sent");
 	return NEXT;
 }
 
@@ -492,6 +496,9 @@ void
 op_start(struct op *op)
 {
 	OBJ_CHECK(op, OP_MAGIC);
+	/* Outside of a turn, or after a long computation, the loop's time is
+	 * that of long ago, and every deadline would be too early. */
+	loop_refresh(op->w->loop);
 	list_push_back(&op->w->ops, &op->link);
 	op->w->nops++;
 	__atomic_add_fetch(&op->w->queued, 1, __ATOMIC_RELAXED);

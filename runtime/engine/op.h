@@ -39,6 +39,7 @@ enum op_flags {
 	OP_INTERNAL = 2,  /* our own transaction control */
 	OP_READ_ONLY = 4, /* refuse what is not proven to be a read */
 	OP_UNNAMED = 8,	  /* run once: do not keep it prepared */
+	OP_PROBE = 16,	  /* our own question: not counted, not told */
 };
 
 struct op {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "mem.h"
+#include "notes.h"
 #include "op.h"
 #include "pgurl.h"
 #include "str.h"
@@ -88,47 +89,28 @@ read_url(struct runtime *rt, struct err *e)
 }
 
 static void
-note_to_log(void *arg, enum pool_note n, const char *text)
-{
-	struct runtime *rt;
-
-	OBJ_CAST(rt, arg, RUNTIME_MAGIC);
-	switch (n) {
-	case POOL_NOTE_CONNECTED:
-	case POOL_NOTE_RETURNED:
-		log_at(&rt->log, LOG_AT_DEBUG, "pool", "connection",
-		       LOG_STR("what", text));
-		return;
-	case POOL_NOTE_NEAR_EXHAUSTION:
-		log_at(&rt->log, LOG_AT_WARN, "pool",
-		       "Connection pool near exhaustion",
-		       LOG_STR("state", text));
-		return;
-	case POOL_NOTE_LEAK:
-		log_at(&rt->log, LOG_AT_WARN, "pool", "connection leak",
-		       LOG_STR("what", text));
-		return;
-	case POOL_NOTE_LARGE_QUEUE:
-		log_at(&rt->log, LOG_AT_WARN, "pool", "long queue",
-		       LOG_STR("what", text));
-		return;
-	case POOL_NOTE_LOST:
-	case POOL_NOTE_LOGIN_FAILED:
-		log_at(&rt->log, LOG_AT_WARN, "pool", "connection failed",
-		       LOG_STR("why", text));
-		return;
-	}
-}
-
-static void
 start_workers(struct runtime *rt, struct loop *loop)
 {
 	rt->nworkers = 1;
 	rt->workers = mem_new(sizeof(*rt->workers) * (size_t)rt->nworkers);
-	for (int i = 0; i < rt->nworkers; i++) {
+	for (int i = 0; i < rt->nworkers; i++)
 		worker_init(&rt->workers[i], rt, i, loop);
-		pool_on_note(rt->workers[i].pool, note_to_log, rt);
-	}
+}
+
+#define EVENTS_ROOM 1000
+
+static void
+make_events(struct runtime *rt, struct loop *loop)
+{
+	uint64_t seed = (uint64_t)loop_wall_us(loop) << 20;
+
+	rt->opened_us = loop_now_us(loop);
+	rt->events = events_new(rt->config.application_name != NULL
+					? rt->config.application_name
+					: "lunate",
+				seed ^ (uint64_t)rt->pid ^
+					(uint64_t)(uintptr_t)rt,
+				EVENTS_ROOM);
 }
 
 static void
@@ -161,6 +143,7 @@ runtime_open(struct runtime **out, struct config *config, struct loop *loop,
 	rt->max_result_bytes = (size_t)rt->config.max_result_bytes;
 	publish_defaults(rt);
 	rt->crew = crew_new(4);
+	make_events(rt, loop);
 	start_workers(rt, loop);
 	*out = rt;
 	return 0;
@@ -180,18 +163,11 @@ runtime_mine(const struct runtime *rt, struct err *e)
 void
 runtime_count(struct runtime *rt, const struct op *op)
 {
-	struct runtime_counts *n = &rt->counts;
-	const struct config *c = &rt->config;
-
-	__atomic_add_fetch(&n->queries, 1, __ATOMIC_RELAXED);
-	__atomic_add_fetch(&n->time_us, (uint64_t)op->took_us,
-			   __ATOMIC_RELAXED);
-	if (op->err.code != 0)
-		__atomic_add_fetch(&n->failed, 1, __ATOMIC_RELAXED);
-	if (op->took_us > c->slow_query_threshold * 1000)
-		__atomic_add_fetch(&n->slow, 1, __ATOMIC_RELAXED);
-	if (op->took_us > c->critical_query_threshold * 1000)
-		__atomic_add_fetch(&n->critical, 1, __ATOMIC_RELAXED);
+	OBJ_CHECK(rt, RUNTIME_MAGIC);
+	if (op->flags & OP_PROBE)
+		return;
+	metrics_count(rt, op);
+	notes_op(op->w, op);
 }
 
 void
@@ -223,5 +199,6 @@ runtime_free(struct runtime **prt)
 	crew_free(&rt->crew, 2000);
 	rules_source_fini(&rt->rules);
 	mem_free(rt->workers);
+	events_free(&rt->events);
 	free_runtime(rt);
 }

@@ -20,19 +20,14 @@
 
 #include "config.h"
 #include "crew.h"
+#include "events.h"
 #include "log.h"
+#include "metrics.h"
 #include "pool.h"
 #include "rules.h"
-#include "stat.h"
 #include "worker.h"
 
 struct op;
-
-/* Totals since open; atomic. */
-struct runtime_counts {
-	uint64_t queries, failed, slow, critical, rows_read;
-	uint64_t time_us; /* sum over all */
-};
 
 struct runtime {
 	unsigned magic;
@@ -51,8 +46,9 @@ struct runtime {
 	int nworkers;
 	bool closing; /* atomic */
 	pid_t pid;
-	struct runtime_counts counts;
-	void *events; /* struct events */
+	int64_t opened_us; /* loop time */
+	struct counts counts;
+	struct events *events;
 };
 
 /* Takes the configuration over (also when it fails).  Connects to nothing

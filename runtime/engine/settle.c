@@ -34,10 +34,12 @@ nap(struct op *op)
 	return WAIT;
 }
 
+/* What may commit by itself (CALL, DO) may have happened in part, however it
+ * ended: it is never repeated. */
 static bool
 may_retry(const struct op *op)
 {
-	return op->tx == NULL &&
+	return op->tx == NULL && !(op->stmt->flags & STMT_ALONE) &&
 	       op->attempts <= op->rules->classes[op->cls].retries &&
 	       !op->w->rt->closing;
 }
@@ -69,7 +71,8 @@ static enum next
 settle_lost(struct op *op)
 {
 	const struct pgreq *r = &op->req;
-	bool nothing_done = op->read || !r->maybe_ran;
+	bool nothing_done = op->read ||
+			    !(r->maybe_ran || (op->stmt->flags & STMT_ALONE));
 
 	op->solo = true;
 	if (nothing_done && may_retry(op))

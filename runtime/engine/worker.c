@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "worker.h"
 
+#include "health.h"
+#include "limits.h"
+#include "notes.h"
 #include "op.h"
 #include "runtime.h"
 
@@ -19,6 +22,9 @@ worker_init(struct worker *w, struct runtime *rt, int index, struct loop *loop)
 	base = (struct pool_base){loop, rt->crew, &rt->target, &rt->budget};
 	w->pool = pool_new(&base, &rt->pool_rules);
 	w->catalog = catalog_new(w->loop, w->pool, &rt->schema_epoch);
+	w->health = health_new(w);
+	w->limits = limits_new(w);
+	pool_on_note(w->pool, notes_pool, w);
 }
 
 uint64_t
@@ -42,5 +48,7 @@ worker_fini(struct worker *w)
 	pool_close(w->pool, &why);
 	pool_free(&w->pool);
 	catalog_free(&w->catalog);
+	limits_free(&w->limits);
+	health_free(&w->health);
 	OBJ_FINI(w);
 }

@@ -19,6 +19,8 @@
 #include "pace.h"
 #include "pool.h"
 
+struct health;
+struct limits;
 struct runtime;
 
 struct worker {
@@ -29,11 +31,14 @@ struct worker {
 	struct loop *loop;
 	struct pool *pool;
 	struct catalog *catalog;
+	struct health *health;
+	struct limits *limits;
 	struct pace pace;
 	struct list ops; /* operations under way */
 	int nops;
 	int queued;    /* atomic: operations here or on their way here */
 	uint64_t seed; /* of jitter */
+	int64_t exhausted_told_us;
 };
 
 /* `loop` is borrowed from whoever drives it inline. */

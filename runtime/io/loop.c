@@ -136,6 +136,13 @@ loop_refresh(struct loop *l)
 	ev_now_update(l->ev);
 }
 
+int64_t
+loop_wall_us(const struct loop *l)
+{
+	OBJ_CHECK(l, LOOP_MAGIC);
+	return (int64_t)(ev_now(l->ev) * 1e6);
+}
+
 void
 loop_job_init(struct loop_job *job, void (*run)(struct loop_job *))
 {

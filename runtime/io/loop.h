@@ -62,6 +62,10 @@ struct ev_loop *loop_ev(struct loop *l);
 int64_t loop_now_us(const struct loop *l);
 void loop_refresh(struct loop *l);
 
+/* Microseconds since 1970 as of this turn: for what people and other machines
+ * read, never for measuring. */
+int64_t loop_wall_us(const struct loop *l);
+
 void loop_job_init(struct loop_job *job, void (*run)(struct loop_job *));
 
 void loop_timer_init(struct loop_timer *t, struct loop *l,

@@ -7,15 +7,20 @@
  * last expected answer and the end of the cancel's own connection have been
  * seen, nothing new is sent: there is nothing innocent to hit.
  *
+ * A cancel that arrives before its statement hits nothing, so as long as what
+ * it was meant for has not ended, it is sent again: behind the fence it can
+ * still hit nothing else.
+ *
  * PQcancel blocks (it waits for the postmaster to close), so a crew thread
  * makes the call.  A postmaster that does not answer keeps that thread, not
- * us: after FENCE_S the connection is given up.
+ * us: after FENCE_TRIES times AGAIN_S the connection is given up.
  */
 #include "pgconn_int.h"
 
 #include "mem.h"
 
-#define FENCE_S 3.0
+#define AGAIN_S 0.25
+#define FENCE_TRIES 12
 
 struct pgcancel {
 	struct crew_job job;
@@ -57,12 +62,11 @@ cancel_drop(struct crew_job *job)
 	mem_free(k);
 }
 
-void
-pgcancel_start(struct pgconn *c, struct pgreq *target)
+static void
+deliver(struct pgconn *c)
 {
 	struct pgcancel *k = mem_new(sizeof(*k));
 
-	assert(c->state == PGCONN_READY && c->ngroups > 0);
 	k->request = PQgetCancel(c->pg);
 	if (k->request == NULL)
 		obj_panic(__FILE__, __LINE__, "out of memory");
@@ -70,13 +74,34 @@ pgcancel_start(struct pgconn *c, struct pgreq *target)
 	crew_job_init(&k->job, c->loop, cancel_work, cancel_done);
 	k->job.drop = cancel_drop;
 	c->cancel = k;
+	crew_submit(c->crew, &k->job);
+}
+
+void
+pgcancel_start(struct pgconn *c, struct pgreq *target)
+{
+	assert(c->state == PGCONN_READY && c->ngroups > 0);
 	c->counts->cancels++;
 	c->target = target;
+	c->fence_ticks = 0;
 	pgconn_enter(c, PGCONN_FENCED);
 	ev_timer_stop(loop_ev(c->loop), &c->timer);
-	ev_timer_set(&c->timer, FENCE_S, 0.);
+	ev_timer_set(&c->timer, AGAIN_S, AGAIN_S);
 	ev_timer_start(loop_ev(c->loop), &c->timer);
-	crew_submit(c->crew, &k->job);
+	deliver(c);
+}
+
+/* By the clock.  False: the server does not react. */
+bool
+pgcancel_again(struct pgconn *c)
+{
+	if (c->cancel == NULL && c->target == NULL && c->nreqs > 0)
+		return true; /* it has ended; what is left runs on */
+	if (++c->fence_ticks >= FENCE_TRIES)
+		return false;
+	if (c->cancel == NULL)
+		deliver(c);
+	return true;
 }
 
 /* Opens the fence when both ends have been seen. */

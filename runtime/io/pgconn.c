@@ -272,7 +272,7 @@ on_timer(struct ev_loop *ev, ev_timer *w, int events)
 		pgconn_die(c, LUNATE_ECONNECT,
 			   "the server did not complete the login in time "
 			   "(connect_timeout); is it overloaded or stopped?");
-	else
+	else if (!pgcancel_again(c))
 		pgconn_die(c, LUNATE_ELOST,
 			   "the server did not react to a cancel");
 }

@@ -100,6 +100,7 @@ struct pgconn {
 	struct pgcopy *copy;	 /* plain mode: COPY under way */
 	struct pgcancel *cancel; /* FENCED: still on its way */
 	struct pgreq *target;	 /* FENCED: what the cancel was meant for */
+	int fence_ticks;	 /* FENCED: how often the clock was seen */
 };
 
 /* pgconn.c */
@@ -141,6 +142,7 @@ void pgprep_free_all(struct pgconn *c);
 
 /* pgcancel.c */
 void pgcancel_start(struct pgconn *c, struct pgreq *target);
+bool pgcancel_again(struct pgconn *c);
 void pgcancel_check(struct pgconn *c);
 void pgcancel_detach(struct pgconn *c);
 

@@ -12,15 +12,20 @@
 #define PING_US 5000000
 #define TOLD_US 10000000
 
+/* Never above max, not even for a moment: others look at it too. */
 static bool
 take_budget(struct pool *p)
 {
 	int max = __atomic_load_n(&p->budget->max, __ATOMIC_RELAXED);
+	int open = __atomic_load_n(&p->budget->open, __ATOMIC_RELAXED);
 
-	if (__atomic_add_fetch(&p->budget->open, 1, __ATOMIC_RELAXED) <= max)
-		return true;
-	__atomic_sub_fetch(&p->budget->open, 1, __ATOMIC_RELAXED);
-	return false;
+	do {
+		if (open >= max)
+			return false;
+	} while (!__atomic_compare_exchange_n(&p->budget->open, &open, open + 1,
+					      true, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
+	return true;
 }
 
 static bool
@@ -144,6 +149,16 @@ give_up(struct pool *p)
 	pool_refuse_all(p, &e);
 }
 
+/* Has it been long enough since the last time?  Then it is now. */
+static bool
+due(int64_t *told_us, int64_t now)
+{
+	if (*told_us != 0 && now - *told_us <= TOLD_US)
+		return false;
+	*told_us = now;
+	return true;
+}
+
 static void
 warn(struct pool *p, int64_t now)
 {
@@ -153,17 +168,18 @@ warn(struct pool *p, int64_t now)
 	char text[300];
 
 	if (waiting > 0 && busy * 100 > p->rules.max * 95 &&
-	    now - p->near_told_us > TOLD_US) {
-		p->near_told_us = now;
+	    due(&p->near_told_us, now)) {
 		pool_describe(p, text, sizeof(text));
 		pool_tell(p, POOL_NOTE_NEAR_EXHAUSTION,
 			  "Connection pool near exhaustion: %s", text);
 	}
-	if (waiting > 100 && now - p->queue_told_us > TOLD_US) {
-		p->queue_told_us = now;
+	if (busy * 100 > p->rules.max * 80 && due(&p->high_told_us, now))
+		pool_tell(p, POOL_NOTE_HIGH_UTILIZATION,
+			  "%d of %d connections are in use", busy,
+			  p->rules.max);
+	if (waiting > 100 && due(&p->queue_told_us, now))
 		pool_tell(p, POOL_NOTE_LARGE_QUEUE, "%zu wait for a connection",
 			  waiting);
-	}
 }
 
 /* ---- members ------------------------------------------------------------ */

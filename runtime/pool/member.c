@@ -58,6 +58,15 @@ spread(struct pool *p, int64_t us)
 	return us - (int64_t)(pool_random(p) % (uint64_t)(us / 10 + 1));
 }
 
+/* Full for now, or starting up or shutting down: it is there, and waiting for
+ * it is worth it. */
+static bool
+says_later(const struct err *e)
+{
+	return strcmp(e->sqlstate, "53300") == 0 ||
+	       strncmp(e->sqlstate, "57P0", 4) == 0;
+}
+
 /* Backoff with full jitter: 10 ms, doubling, at most 5 s. */
 static void
 login_failed(struct pool *p, const struct err *e)
@@ -67,14 +76,15 @@ login_failed(struct pool *p, const struct err *e)
 	p->failures++;
 	p->stats.login_failures++;
 	p->login_err = *e;
-	p->server_will_return = strcmp(e->sqlstate, "57P03") == 0 ||
-				strcmp(e->sqlstate, "53300") == 0;
+	p->server_will_return = says_later(e);
 	p->next_endpoint++;
 	p->next_login_us = loop_now_us(p->loop) + 1000 +
 			   (int64_t)(pool_random(p) % (uint64_t)ceiling);
 	pool_tell(p, POOL_NOTE_LOGIN_FAILED, "%s", e->text);
 	keeper_hurry(p);
 }
+
+static bool correct_session(struct pool_member *m);
 
 static void
 login_done(struct pool_member *m)
@@ -94,6 +104,8 @@ login_done(struct pool_member *m)
 				: INT64_MAX;
 	pool_tell(p, POOL_NOTE_CONNECTED, "server process %d",
 		  pgconn_backend_pid(m->conn));
+	if (correct_session(m))
+		return; /* IDLE when that is answered */
 	member_enter(m, MEMBER_IDLE);
 	pool_wake(p);
 }
@@ -124,6 +136,11 @@ member_settle(struct pool_member *m)
 		member_close(m);
 		return;
 	}
+	if (m->reset) {
+		m->reset = false;
+		if (correct_session(m))
+			return;
+	}
 	member_enter(m, MEMBER_IDLE);
 	pool_wake(p);
 }
@@ -146,6 +163,16 @@ on_dead(struct pool_member *m)
 	member_close(m);
 }
 
+/* Of a lease that was given back, or of work that was abandoned. */
+static void
+fence_opened(struct pool_member *m)
+{
+	if (m->dirty && !pgconn_in_tx(m->conn))
+		member_reset(m);
+	else
+		member_settle(m);
+}
+
 static void
 on_state(struct pgconn *conn, void *arg)
 {
@@ -159,8 +186,8 @@ on_state(struct pgconn *conn, void *arg)
 	case PGCONN_READY:
 		if (m->state == MEMBER_LOGIN)
 			login_done(m);
-		else if (m->state == MEMBER_FENCED || m->state == MEMBER_BUSY)
-			member_settle(m); /* the fence of a cancel opened */
+		else if (m->state != MEMBER_LEASED)
+			fence_opened(m);
 		return;
 	case PGCONN_CONNECTING:
 	case PGCONN_FENCED:
@@ -244,6 +271,8 @@ member_open(struct pool *p)
 	m->expires_us = INT64_MAX;
 	member_enter(m, MEMBER_LOGIN);
 	p->stats.opened++;
+	if (pool_open(p) > p->stats.peak)
+		p->stats.peak = pool_open(p);
 	to = pgurl_endpoint(p->target.url, m->endpoint);
 	if (to->is_unix || to->hostaddr != NULL || to->host[0] == 0)
 		start_login(m, NULL);
@@ -256,6 +285,7 @@ member_open(struct pool *p)
 /* A request that belongs to nobody but the member. */
 struct chore {
 	struct pgreq req;
+	struct pool_member *m;
 	struct pgval vals[2];
 	char text[24];
 };
@@ -267,6 +297,8 @@ chore_done(struct pgreq *r)
 
 	if (r->rows != NULL)
 		rows_unpin(&r->rows);
+	if (r->fate != PGREQ_DONE)
+		k->m->condemned = true; /* in what state it is nobody knows */
 	mem_free(k);
 }
 
@@ -288,6 +320,7 @@ send_chore(struct pool_member *m, struct chore *k)
 {
 	struct list one;
 
+	k->m = m;
 	list_init(&one);
 	list_push_back(&one, &k->req.link);
 	pgconn_send(m->conn, &one);
@@ -318,6 +351,47 @@ member_set_mode(struct pool_member *m, enum pool_mode mode)
 	send_chore(m, k);
 }
 
+/* What decoding relies on.  It is in the options of the login, but libpq sends
+ * PGTZ and PGDATESTYLE of the environment after those, a role or database may
+ * not be able to say more, and a pooler in between may drop options. */
+static const struct {
+	const char *name, *wanted;
+} session[] = {{"TimeZone", "UTC"},
+	       {"DateStyle", "ISO"},
+	       {"IntervalStyle", "postgres"}};
+
+/* As the server reported it: "ISO" begins "ISO, MDY".  What is not reported is
+ * taken to be right. */
+static bool
+is_set_right(const struct pool_member *m)
+{
+	for (size_t i = 0; i < sizeof(session) / sizeof(*session); i++) {
+		const char *now = pgconn_parameter(m->conn, session[i].name);
+		size_t n = strlen(session[i].wanted);
+
+		if (now != NULL && (strncmp(now, session[i].wanted, n) != 0 ||
+				    (now[n] != 0 && now[n] != ',')))
+			return false;
+	}
+	return true;
+}
+
+/* True: a correction was sent, and the member is BUSY until its answer. */
+static bool
+correct_session(struct pool_member *m)
+{
+	static const char sql[] = "SELECT set_config('TimeZone','UTC',false),"
+				  "set_config('DateStyle','ISO',false),"
+				  "set_config('IntervalStyle','postgres',"
+				  "false)";
+
+	if (is_set_right(m))
+		return false;
+	member_enter(m, MEMBER_BUSY);
+	send_chore(m, new_chore(sql));
+	return true;
+}
+
 /* An empty statement: the cheapest proof of life. */
 void
 member_ping(struct pool_member *m)
@@ -333,7 +407,9 @@ void
 member_reset(struct pool_member *m)
 {
 	member_enter(m, MEMBER_BUSY);
+	m->dirty = false;
 	pgconn_forget(m->conn);
 	m->mode = POOL_MODES; /* unknown: whatever comes next sets it */
+	m->reset = true;
 	send_chore(m, new_chore("DISCARD ALL"));
 }

@@ -216,6 +216,7 @@ pool_release(struct pool *p, struct pool_member **pm, bool dirty)
 	OBJ_TAKE(m, pm, POOL_MEMBER_MAGIC);
 	assert(m->pool == p && m->state == MEMBER_LEASED);
 	say_returned(p, m);
+	m->dirty = dirty;
 	if (pgconn_state(m->conn) == PGCONN_FENCED)
 		member_enter(m, MEMBER_FENCED);
 	else if (pgconn_state(m->conn) != PGCONN_READY ||
@@ -280,6 +281,13 @@ pool_set_max(struct pool *p, int max)
 	p->rules.max = max;
 	if (p->rules.min > max)
 		p->rules.min = max;
+}
+
+int
+pool_max(const struct pool *p)
+{
+	OBJ_CHECK(p, POOL_MAGIC);
+	return p->rules.max;
 }
 
 void

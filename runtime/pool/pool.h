@@ -88,6 +88,7 @@ enum pool_note {
 	POOL_NOTE_LEAK,	    /* text names the borrower */
 	POOL_NOTE_RETURNED, /* a leak came back after all */
 	POOL_NOTE_LARGE_QUEUE,
+	POOL_NOTE_HIGH_UTILIZATION, /* more than 80 % are in use */
 };
 
 struct pool_stats {
@@ -164,6 +165,7 @@ void pool_describe(const struct pool *p, char *text, size_t size);
 
 /* The server allows less (or more) than was configured. */
 void pool_set_max(struct pool *p, int max);
+int pool_max(const struct pool *p);
 
 /* All prepared statements are suspect (the schema changed). */
 void pool_forget(struct pool *p);

@@ -40,6 +40,8 @@ struct pool_member {
 	bool condemned; /* closed as soon as nothing is in flight */
 	bool told;	/* a leak was reported */
 	bool pinging;
+	bool dirty;    /* FENCED: to be reset when the fence opens */
+	bool reset;    /* BUSY with forgetting what the session kept */
 	char site[96]; /* LEASED: the borrower */
 };
 
@@ -76,7 +78,7 @@ struct pool {
 	struct err login_err; /* the last failure */
 	double hold_us;	      /* moving average: how long work holds one */
 	double login_us;      /* moving average: how long a login takes */
-	int64_t near_told_us, queue_told_us;
+	int64_t near_told_us, queue_told_us, high_told_us;
 	uint64_t seed;
 	struct pool_stats stats;
 	struct pgconn_counts cancels;

@@ -279,9 +279,16 @@ server_copy(void)
 		"listen_addresses = ''\nfsync = off\nfull_page_writes = off\n"
 		"shared_buffers = '32MB'\nmax_connections = 60\n"
 		"log_line_prefix = '%%m [%%p] %%a '\nmax_wal_senders = 0\n"
-		"wal_level = minimal\ndynamic_shared_memory_type = mmap\n",
+		"wal_level = minimal\ndynamic_shared_memory_type = mmap\n"
+		"client_min_messages = warning\n",
 		server_dir);
 	fclose(f);
+}
+
+static void
+server_no_notice(void *arg, const PGresult *res)
+{
+	(void)arg, (void)res;
 }
 
 static PGconn *
@@ -289,14 +296,29 @@ server_connect(const char *dir)
 {
 	const char *keys[] = {"host", "port", "user", "dbname", NULL};
 	const char *vals[] = {dir, "5432", "postgres", "lunate_test", NULL};
+	PGconn *c = PQconnectdbParams(keys, vals, 0);
 
-	return PQconnectdbParams(keys, vals, 0);
+	PQsetNoticeReceiver(c, server_no_notice, NULL);
+	return c;
 }
 
-/* Waits until it answers; the side connection is new afterwards. */
+/* After a kill: waits until the postmaster has noticed and ended all others.
+ * Before that it still takes logins, only to end them. */
+static void
+server_down(void)
+{
+	while (PQstatus(server_side) == CONNECTION_OK) {
+		PQclear(PQexec(server_side, "select 1"));
+		usleep(2000);
+	}
+}
+
+/* Waits until it answers (again); the side connection is new afterwards. */
 static void
 server_ready(void)
 {
+	if (server_side != NULL)
+		server_down();
 	for (int i = 0; i < 3000; i++) {
 		if (server_side != NULL)
 			PQfinish(server_side);

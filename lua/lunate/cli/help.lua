@@ -1,22 +1,53 @@
 -- lunate help - of the whole, of a command, or of the configuration.
 local M = { name = "help", summary = "Show help on a command or a topic." }
 
--- Texts that are not commands.
+-- Texts that are not commands: each writes one, from a table of core.
 local TOPICS = {}
 
 -- The table of all options, printed from the one that the runtime reads.
-function TOPICS.config(cli)
+function TOPICS.config(core)
+  io.stdout:write(core.config_help())
+end
+
+function TOPICS.errors(core)
+  print("An error is a table; err.code is one of these.  The same call may "
+    .. "succeed later\nas it is where * stands.\n")
+  for _, row in ipairs(core.error_table()) do
+    print(("  %s %-16s %s"):format(row.retryable and "*" or " ", row.code,
+      row.meaning))
+  end
+  print("\nAlso \"script\": a Lua error that was raised in a task.")
+end
+
+function TOPICS.events(core)
+  print("db:on(event, fn) calls fn(envelope) in a task; \"*\" stands for all "
+    .. "of them.\n")
+  for _, row in ipairs(core.event_table()) do
+    print(("  %s (%s)\n      %s"):format(row.name, row.priority:lower(),
+      row.meaning))
+  end
+end
+
+function TOPICS.metrics(core)
+  print("db:pool_metrics() and `lunate ctl metrics` give these.\n")
+  for _, row in ipairs(core.metrics_table()) do
+    print(("  %-20s %-14s %s"):format(row.name, row.unit, row.help))
+  end
+end
+
+local function show_topic(topic, cli)
   local found, core = pcall(require, "lunate.core")
   if not found then
     return cli.fail("the runtime is not here; build it with: make")
   end
-  io.stdout:write(core.config_help())
+  TOPICS[topic](core)
   return 0
 end
 
 function M.define(parser)
-  parser:argument("topic", "A command, or config."):args("?")
-  parser:epilog("Topics: config (every option, its default and its unit).")
+  parser:argument("topic", "A command, or a topic."):args("?")
+  parser:epilog("Topics: config (every option, its default and its unit), "
+    .. "errors, events, metrics.")
 end
 
 -- Every word that help knows something about.
@@ -43,7 +74,7 @@ function M.run(args, cli)
     return 0
   end
   if TOPICS[topic] then
-    return TOPICS[topic](cli)
+    return show_topic(topic, cli)
   end
   return cli.misused(("no help on '%s'; there is help on %s"):format(topic,
     table.concat(names(cli), ", ")))

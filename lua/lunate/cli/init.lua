@@ -19,6 +19,8 @@ local M = { OK = 0, FAILED = 1, USAGE = 2 }
 local COMMANDS = {
   require "lunate.cli.run",
   require "lunate.cli.dev",
+  require "lunate.cli.doctor",
+  require "lunate.cli.ctl",
   require "lunate.cli.help",
   require "lunate.cli.version",
 }

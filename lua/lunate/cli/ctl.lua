@@ -1,0 +1,173 @@
+-- lunate ctl - talks to the runtimes of this user that run now.
+local M = { name = "ctl", summary = "Ask or change a running runtime." }
+
+local SECONDS = 5
+
+function M.define(parser)
+  parser:option("--pid", "Which process, when several run."):args(1)
+    :convert(tonumber)
+  parser:flag("--json", "Print the answer as JSON.")
+  parser:argument("request", "help, ping, version, status, pool, health, "
+    .. "metrics, log_level; without one: list the runtimes."):args("?")
+  parser:argument("value", "What the request wants."):args("?")
+  parser:epilog("A runtime is found by its socket, STATE_DIR/run/PID-N.sock.  "
+    .. "It is there a\nsecond after the runtime was opened, unless "
+    .. "control_socket is false.")
+end
+
+local function encode(value)
+  return (require("cjson").encode(value):gsub("\\/", "/"))
+end
+
+-- The result of a request; nil and the reason when it was refused.
+local function ask(runtime, request, value)
+  local core, cjson = require "lunate.core", require "cjson"
+  local text, err = core.ctl_ask(runtime.path,
+    cjson.encode { command = request, arg = value }, SECONDS)
+  if not text then
+    return nil, err.message
+  end
+  local answer = cjson.decode(text)
+  if answer.ok then
+    return answer.result
+  end
+  return nil, answer.error.message
+end
+
+local function is_plain(value)
+  return type(value) ~= "table" and type(value) ~= "userdata"
+end
+
+local function in_order(t)
+  local keys = {}
+  for key in pairs(t) do
+    keys[#keys + 1] = key
+  end
+  table.sort(keys, function(a, b)
+    return tostring(a) < tostring(b)
+  end)
+  return keys
+end
+
+local function print_table(t, indent)
+  for _, key in ipairs(in_order(t)) do
+    local value = t[key]
+    if type(value) == "table" then
+      print(("%s%s"):format(indent, key))
+      print_table(value, indent .. "  ")
+    elseif is_plain(value) then
+      print(("%s%-22s %s"):format(indent, key, type(value) == "number"
+        and ("%.6g"):format(value) or tostring(value)))
+    end
+  end
+end
+
+local PRINT = {}
+
+function PRINT.help(result)
+  for _, row in ipairs(result.commands) do
+    print(("%-34s %s"):format(row.command .. " " .. row.arg, row.help))
+  end
+end
+
+function PRINT.metrics(result)
+  for _, row in ipairs(require("lunate.core").metrics_table()) do
+    if result[row.name] then
+      print(("%-20s %14.6g  %-13s %s"):format(row.name, result[row.name],
+        row.unit, row.help))
+    end
+  end
+end
+
+local function show(request, result)
+  if PRINT[request] then
+    return PRINT[request](result)
+  end
+  print_table(result, "")
+end
+
+-- One line for each that runs.
+local function list(runtimes, folder, args)
+  local all = {}
+  for _, runtime in ipairs(runtimes) do
+    local status, why = ask(runtime, "status")
+    all[#all + 1] = status or { pid = runtime.pid, error = why }
+    all[#all].socket = runtime.path
+  end
+  if args.json then
+    print(#all > 0 and encode(all) or "[]")
+    return 0
+  end
+  for _, one in ipairs(all) do
+    print(one.error and ("%-8d %s"):format(one.pid, one.error)
+      or ("%-8d %-20s up %.0f s  connections %d/%d  operations %d"):format(
+        one.pid, one.application_name, one.uptime, one.active, one.total,
+        one.operations))
+  end
+  if #all == 0 then
+    print("no runtime runs (looked in " .. folder .. ")")
+  end
+  return 0
+end
+
+local function pids(runtimes)
+  local words = {}
+  for i, runtime in ipairs(runtimes) do
+    words[i] = tostring(runtime.pid)
+  end
+  return table.concat(words, ", ")
+end
+
+local function of_pid(runtimes, pid)
+  local chosen = {}
+  for _, runtime in ipairs(runtimes) do
+    if not pid or runtime.pid == pid then
+      chosen[#chosen + 1] = runtime
+    end
+  end
+  return chosen
+end
+
+local function send(runtimes, args, cli)
+  for _, runtime in ipairs(runtimes) do
+    local result, why = ask(runtime, args.request, args.value)
+    if not result then
+      return cli.fail(why)
+    end
+    if args.json then
+      print(encode(result))
+    else
+      show(args.request, result)
+    end
+  end
+  return 0
+end
+
+function M.run(args, cli)
+  local found, core = pcall(require, "lunate.core")
+  if not found then
+    return cli.fail("the runtime is not here; build it with: make")
+  end
+  local all, folder = core.ctl_list()
+  if not all then
+    return cli.fail(folder.message)
+  end
+  local runtimes = of_pid(all, args.pid)
+  if args.pid and #runtimes == 0 then
+    return cli.fail(("no runtime of process %d (looked in %s)"):format(
+      args.pid, folder))
+  end
+  if not args.request then
+    return list(runtimes, folder, args)
+  end
+  if #runtimes == 0 then
+    return cli.fail("no runtime runs (looked in " .. folder .. ")")
+  end
+  if not args.pid and #runtimes > 1 then
+    return cli.misused("several run; choose with --pid: " .. pids(runtimes),
+      M.name)
+  end
+  return send(runtimes, args, cli)
+end
+
+return M

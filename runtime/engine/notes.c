@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+#include "notes.h"
+
+#include "events.h"
+#include "limits.h"
+#include "op.h"
+#include "redact.h"
+#include "runtime.h"
+
+#define SQL_IN_LOG 200
+#define SQL_IN_EVENT 300
+#define TOLD_US 10000000
+
+/* The payload is taken. */
+static void
+raise_event(struct worker *w, enum event_type type, const char *trace,
+	    json_t *payload)
+{
+	struct event_news news = {.type = type,
+				  .wall_us = loop_wall_us(w->loop),
+				  .trace = trace,
+				  .payload = payload};
+
+	assert(payload != NULL);
+	events_raise(w->rt->events, &news);
+}
+
+/* ---- the pool ----------------------------------------------------------- */
+
+static double
+utilization(const struct worker *w, const struct pool_stats *s)
+{
+	return (double)s->active / pool_max(w->pool);
+}
+
+static void
+raise_pool(struct worker *w, enum event_type type, const char *text)
+{
+	struct pool_stats s;
+
+	if (!events_wanted(w->rt->events, type))
+		return;
+	pool_stats(w->pool, &s);
+	raise_event(w, type, NULL,
+		    json_pack("{sf si si si si si so}", "utilizationRate",
+			      utilization(w, &s), "activeConnections", s.active,
+			      "idleConnections", s.idle, "totalConnections",
+			      s.total, "maxConnections", pool_max(w->pool),
+			      "queueLength", s.waiting, "message",
+			      event_text(text)));
+}
+
+/* What is busy in a pool of a few is no news. */
+#define BIG_POOL 10
+
+void
+notes_pool(void *arg, enum pool_note n, const char *text)
+{
+	struct worker *w;
+	struct log *lg;
+
+	OBJ_CAST(w, arg, WORKER_MAGIC);
+	lg = &w->rt->log;
+	switch (n) {
+	case POOL_NOTE_CONNECTED:
+		log_debug(lg, "pool", "connected", LOG_STR("what", text));
+		limits_look(w->limits);
+		return;
+	case POOL_NOTE_RETURNED:
+		log_info(lg, "pool", "leak returned", LOG_STR("what", text));
+		return;
+	case POOL_NOTE_NEAR_EXHAUSTION:
+		log_warn(lg, "pool", "Connection pool near exhaustion",
+			 LOG_STR("state", text));
+		raise_pool(w, EVENT_NEAR_EXHAUSTION, text);
+		return;
+	case POOL_NOTE_HIGH_UTILIZATION:
+		log_at(lg,
+		       pool_max(w->pool) < BIG_POOL ? LOG_AT_DEBUG
+						    : LOG_AT_WARN,
+		       "pool", "high utilization", LOG_STR("state", text));
+		raise_pool(w, EVENT_HIGH_UTILIZATION, text);
+		return;
+	case POOL_NOTE_LARGE_QUEUE:
+		log_warn(lg, "pool", "large queue", LOG_STR("what", text));
+		raise_pool(w, EVENT_LARGE_QUEUE, text);
+		return;
+	case POOL_NOTE_LEAK:
+		log_warn(lg, "pool", "connection leak", LOG_STR("what", text));
+		raise_pool(w, EVENT_CONNECTION_LEAK, text);
+		return;
+	case POOL_NOTE_LOST:
+		log_warn(lg, "pool", "connection lost", LOG_STR("why", text));
+		raise_pool(w, EVENT_CONNECTION_LOST, text);
+		return;
+	case POOL_NOTE_LOGIN_FAILED:
+		log_warn(lg, "pool", "login failed", LOG_STR("why", text));
+		raise_pool(w, EVENT_CONNECTION_FAILED, text);
+		return;
+	}
+}
+
+/* ---- operations --------------------------------------------------------- */
+
+/* The trace the operation belongs to, taken from its context; json_decref the
+ * result. */
+static json_t *
+trace_of(const struct op *op)
+{
+	json_t *context, *trace = NULL;
+
+	if (op->context == NULL)
+		return NULL;
+	context = json_loads(op->context, 0, NULL);
+	trace = json_incref(json_object_get(context, "trace"));
+	json_decref(context);
+	return trace;
+}
+
+static void
+raise_op(struct worker *w, enum event_type type, const struct op *op,
+	 json_t *payload)
+{
+	json_t *trace = trace_of(op);
+
+	raise_event(w, type, json_string_value(trace), payload);
+	json_decref(trace);
+}
+
+static json_t *
+sql_text(const struct op *op)
+{
+	struct str s;
+	json_t *j;
+
+	str_init(&s);
+	redact_sql(&s, op->sql, op->len, SQL_IN_EVENT);
+	j = event_text(s.at);
+	str_fini(&s);
+	return j;
+}
+
+static double
+waited_ms(const struct op *op)
+{
+	if (op->job.refused == NULL || op->attempts > 1)
+		return 0;
+	return (double)(op->req.sent_us - op->began_us) / 1e3;
+}
+
+static void
+log_slow(struct worker *w, const struct op *op, int64_t threshold_ms)
+{
+	struct pool_stats s;
+	struct str sql;
+
+	if (!log_wants(&w->rt->log, LOG_AT_WARN))
+		return;
+	pool_stats(w->pool, &s);
+	str_init(&sql);
+	redact_sql(&sql, op->sql, op->len, SQL_IN_LOG);
+	log_warn(&w->rt->log, "query", "slow query",
+		 LOG_INT("ms", op->took_us / 1000),
+		 LOG_INT("waited_ms", (int64_t)waited_ms(op)),
+		 LOG_INT("threshold_ms", threshold_ms), LOG_STR("sql", sql.at),
+		 LOG_INT("active", s.active), LOG_INT("total", s.total),
+		 LOG_INT("waiting", s.waiting));
+	str_fini(&sql);
+}
+
+static void
+raise_slow(struct worker *w, const struct op *op, enum event_type type,
+	   int64_t threshold_ms)
+{
+	struct pool_stats s;
+
+	if (!events_wanted(w->rt->events, type))
+		return;
+	pool_stats(w->pool, &s);
+	raise_op(w, type, op,
+		 json_pack("{sf sf so sI sf si si}", "queryTime",
+			   (double)op->took_us / 1e3, "waitTime", waited_ms(op),
+			   "query", sql_text(op), "threshold",
+			   (json_int_t)threshold_ms, "poolUtilization",
+			   utilization(w, &s), "activeConnections", s.active,
+			   "queueLength", s.waiting));
+}
+
+/* A statement above both thresholds is told once, as the worse. */
+static void
+note_slow(struct worker *w, const struct op *op)
+{
+	const struct config *c = &w->rt->config;
+	bool critical = op->took_us > c->critical_query_threshold * 1000;
+	int64_t threshold = critical ? c->critical_query_threshold
+				     : c->slow_query_threshold;
+
+	if (op->req.sent_us == 0 || op->took_us <= threshold * 1000)
+		return;
+	log_slow(w, op, threshold);
+	raise_slow(w, op, critical ? EVENT_QUERY_CRITICAL : EVENT_QUERY_SLOW,
+		   threshold);
+}
+
+static void
+raise_error(struct worker *w, const struct op *op)
+{
+	static const char *const classes[RULES_CLASSES] = {"read", "write",
+							   "critical"};
+
+	if (!events_wanted(w->rt->events, EVENT_ERROR))
+		return;
+	raise_op(w, EVENT_ERROR, op,
+		 json_pack("{s{so ss ss} so s{ss si sb sf}}", "error",
+			   "message", event_text(op->err.text), "code",
+			   op->err.sqlstate, "name", err_word(op->err.code),
+			   "operation", sql_text(op), "context", "class",
+			   classes[op->cls], "attempts", op->attempts,
+			   "transaction", op->tx != NULL, "queryTime",
+			   (double)op->took_us / 1e3));
+}
+
+/* All who wait learn of it at about the same time: told once in a while. */
+static void
+raise_exhausted(struct worker *w, const struct op *op)
+{
+	int64_t now = loop_now_us(w->loop);
+
+	if (w->exhausted_told_us != 0 && now - w->exhausted_told_us < TOLD_US)
+		return;
+	w->exhausted_told_us = now;
+	raise_pool(w, EVENT_EXHAUSTED, op->err.text);
+}
+
+void
+notes_op(struct worker *w, const struct op *op)
+{
+	note_slow(w, op);
+	if (op->err.code == 0 || op->err.code == LUNATE_ECANCELLED)
+		return;
+	raise_error(w, op);
+	if (op->err.code == LUNATE_EPOOL)
+		raise_exhausted(w, op);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * notes - what the pool and the operations have to tell becomes lines of the
+ * log and events.
+ *
+ * No value of a row or a parameter is in any of them: SQL text goes through
+ * redact, error texts have been through it.
+ * Thread: that of the worker.
+ */
+#ifndef NOTES_H
+#define NOTES_H
+
+#include "pool.h"
+
+struct op;
+struct worker;
+
+/* For pool_on_note(); `arg` is the worker. */
+void notes_pool(void *arg, enum pool_note n, const char *text);
+
+/* An operation has ended: was it slow, did it fail? */
+void notes_op(struct worker *w, const struct op *op);
+
+#endif

@@ -1,0 +1,117 @@
+-- `lunate doctor`, and the session settings that the environment overrides.
+local cjson = require "cjson"
+local pg = require "support.pg"
+local sh = require "support.sh"
+
+local function doctor(url, opts)
+  opts = opts or {}
+  local env = opts.env or {}
+  env.DATABASE_URL, env.XDG_STATE_HOME = url, sh.tmpdir()
+  local r = sh.run { sh.build .. "/lunate", "doctor", opts.flag or "--json",
+    env = env }
+  if opts.flag then
+    return r
+  end
+  local all, by_name = cjson.decode(r.out), {}
+  for _, finding in ipairs(all.findings) do
+    by_name[finding.name] = finding
+  end
+  return r, by_name, all
+end
+
+describe("lunate doctor", function()
+  local url = pg.database("doctor")
+
+  it("finds no problem with a server of the usual kind", function()
+    local r, found, all = doctor(url)
+    assert.equal(0, r.code, r.err)
+    assert.is_true(all.ok)
+    assert.truthy(found.version.what:find("PostgreSQL 15", 1, true))
+    assert.equal("ok", found.role.level)
+    assert.equal("ok", found.tls.level)
+    assert.equal("ok", found.session.level)
+    assert.equal("ok", found.clock.level)
+    assert.equal("ok", found.statement_timeout.level)
+    assert.equal("advice", found.idle_in_transaction.level)
+    assert.equal("advice", found.pg_stat_statements.level)
+    assert.equal("advice", found.shared_buffers.level)
+    assert.truthy(found.shared_buffers.remedy:find("512MB", 1, true))
+    assert.equal("advice", found.user.level) -- the tests are a superuser
+  end)
+
+  it("compares pool_max with what the server has left", function()
+    local _, found = doctor(url, { env = { DB_POOL_MAX = "180" } })
+    assert.equal("ok", found.connections.level)
+    _, found = doctor(url, { env = { DB_POOL_MAX = "201" } })
+    assert.equal("advice", found.connections.level)
+    assert.truthy(found.connections.remedy:find("DB_POOL_MAX=", 1, true))
+  end)
+
+  it("sees whether the schema is there", function()
+    local _, found = doctor(url)
+    assert.equal("advice", found.schema.level)
+    assert.truthy(found.schema.remedy:find("CREATE SCHEMA healthcare", 1, true))
+    pg.shared():psql("create schema healthcare", "doctor")
+    _, found = doctor(url)
+    assert.equal("ok", found.schema.level)
+  end)
+
+  it("prints lines for people, with a remedy below each", function()
+    local r = doctor(url, { flag = "--url=" .. url })
+    assert.equal(0, r.code, r.err)
+    assert.truthy(r.out:find("\nadvice   work_mem 4 MB[^\n]*\n +%-> ALTER "
+      .. "SYSTEM SET work_mem = '8MB'"))
+    assert.truthy(r.out:find("0 problems", 1, true))
+  end)
+
+  it("ends with 1 when there is a problem", function()
+    local primary = pg.start {}
+    local standby = pg.start { replica_of = primary }
+    local r, found, all = doctor(standby.url)
+    standby:free()
+    primary:free()
+    assert.equal(1, r.code, r.err)
+    assert.is_false(all.ok)
+    assert.equal("problem", found.role.level)
+  end)
+
+  it("ends with 1 and the reason when the server cannot be asked", function()
+    local r = doctor("postgresql:///x?host=/nowhere/at/all",
+      { flag = "--json" })
+    assert.equal(1, r.code)
+    assert.equal("", r.out)
+    assert.truthy(r.err:find("/nowhere/at/all", 1, true))
+  end)
+
+  it("names the variables that libpq sends after our settings", function()
+    local r, found = doctor(url, { env = { PGTZ = "America/Lima",
+      PGDATESTYLE = "SQL, DMY" } })
+    assert.equal(0, r.code, r.err)
+    assert.equal("advice", found.session.level)
+    assert.truthy(found.session.what:find("TimeZone UTC, DateStyle ISO", 1,
+      true))
+    assert.truthy(found.session.remedy:find("PGTZ, PGDATESTYLE", 1, true))
+  end)
+end)
+
+describe("a session", function()
+  local url = pg.database("session")
+
+  it("is in UTC and ISO whatever PGTZ and PGDATESTYLE say", function()
+    local r = sh.run { sh.build .. "/lunate", "run", sh.tmpfile([[
+      local db = assert(lunate.open { pool_max = 1 })
+      local sql = "select timestamptz '2026-01-31 12:00:00+00' as t"
+      print(db:one(sql).t)
+      assert(db:transaction(function(tx)
+        assert(tx:exec("set timezone to 'Asia/Tokyo'"))
+        return true
+      end))
+      print(db:one(sql).t) -- the session was reset, to what PGTZ says
+      local row = db:one("select current_setting('TimeZone') as z")
+      print(row.z)
+    ]], ".lua"), env = { DATABASE_URL = url, XDG_STATE_HOME = sh.tmpdir(),
+      PGTZ = "America/Lima", PGDATESTYLE = "SQL, DMY" } }
+    assert.equal(0, r.code, r.err)
+    assert.equal("2026-01-31 12:00:00+00\n2026-01-31 12:00:00+00\nUTC\n", r.out)
+  end)
+end)
