@@ -84,7 +84,7 @@ function Client:rows(sql, ...)
   end
 end
 
--- ---- tx:rows: a cursor, so that other statements may run in the loop ---------
+-- ---- tx:rows: a cursor, so that other statements may run in the loop ---
 
 local cursors = 0
 

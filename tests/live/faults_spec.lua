@@ -43,7 +43,7 @@ local function check_write(id, affected, err)
   end
 end
 
--- ---- kill -9 under load -----------------------------------------------------------
+-- ---- kill -9 under load -----------------------------------------------------
 
 describe("kill -9 of a backend under 64 tasks", function()
   local function work(db, stop)
@@ -132,7 +132,7 @@ describe("kill -9 of a backend under 64 tasks", function()
   end)
 end)
 
--- ---- SIGSTOP ------------------------------------------------------------------------
+-- ---- SIGSTOP ----------------------------------------------------------------
 
 describe("a backend that is stopped", function()
   local stopped
@@ -187,7 +187,7 @@ describe("a backend that is stopped", function()
   end)
 end)
 
--- ---- the server goes ------------------------------------------------------------------
+-- ---- the server goes --------------------------------------------------------
 
 describe("a server", function()
   it("that is restarted is found again", function()
@@ -418,7 +418,7 @@ describe("a network", function()
   end)
 end)
 
--- ---- an administrator ----------------------------------------------------------------
+-- ---- an administrator -------------------------------------------------------
 
 describe("an administrator", function()
   it("who terminates an idle backend is not noticed", function()

@@ -31,7 +31,9 @@ local function hold(db)
       return "held"
     end)
   end)
-  live.until_(function() return state.holds or state.task:status() == "done" end)
+  live.until_(function()
+    return state.holds or state.task:status() == "done"
+  end)
   assert.is_true(state.holds)
   function state.release()
     state.go_on = false

@@ -58,7 +58,8 @@ describe("lunate run", function()
   end)
 
   it("tells an error with file, line and traceback, and fails", function()
-    local r = run "local x = 1\nlocal function f()\n  error 'mistake'\nend\nf()\n"
+    local r = run("local x = 1\nlocal function f()\n  error 'mistake'\n"
+      .. "end\nf()\n")
     assert.equal(1, r.code)
     assert.equal("", r.out)
     live.says(r.err, ".lua:3: mistake", "traceback")

@@ -424,7 +424,7 @@ describe("finally", function()
   end)
 end)
 
--- ---- where a wait may stand -----------------------------------------------------
+-- ---- where a wait may stand -------------------------------------------------
 
 local function ask(n)
   return db:one("select $1::int as a", n).a
@@ -548,7 +548,9 @@ describe("a wait", function()
         function() table.sort({ 3, 1, 2 }, function(a, b)
           return ask(a) < ask(b)
         end) end,
-        function() return (("abc"):gsub("%w", function() return ask(1) end)) end,
+        function()
+          return (("abc"):gsub("%w", function() return ask(1) end))
+        end,
       }
       for _, place in ipairs(places) do
         local ok, err = live.in_task(function() return pcall(place) end)
@@ -576,7 +578,9 @@ describe("a wait", function()
     local r = live.luajit([[
       local lunate = require "lunate"
       local db = assert(lunate.open())
-      local function ask(n) return assert(db:one("select $1::int as a", n)).a end
+      local function ask(n)
+        return assert(db:one("select $1::int as a", n)).a
+      end
       local function go()
         local gen = coroutine.wrap(function()
           coroutine.yield(ask(1))
