@@ -42,6 +42,26 @@ local M = {
   defaults = {},
 }
 
+-- What is opened with the same options in several VMs is one runtime.
+local function key_of(options)
+  local parts = {}
+  for k, v in pairs(options) do
+    parts[#parts + 1] = tostring(k) .. "=" .. tostring(v)
+  end
+  table.sort(parts)
+  return table.concat(parts, "\n")
+end
+
+-- Open databases of this VM, so that all can be closed at its end.
+local opened = setmetatable({}, { __mode = "k" })
+
+---Closes every database of this VM that is still open, without waiting.
+function M.close_all()
+  for ud in pairs(opened) do
+    ud:free()
+  end
+end
+
 ---Opens a database; does not wait for the server.
 ---@param options table?
 ---@return lunate.Database|nil, lunate.Error?
@@ -56,10 +76,11 @@ function M.open(options)
   for k, v in pairs(options or {}) do
     all[k] = v
   end
-  local ud, err = core.open(all)
+  local ud, err = core.open(all, key_of(all))
   if not ud then
     return nil, err
   end
+  opened[ud] = true
   return setmetatable({ ud = ud }, db.Database)
 end
 

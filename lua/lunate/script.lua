@@ -21,16 +21,24 @@ local function tell_orphans()
   return any
 end
 
+-- A script finds modules beside it: require "helper" reads DIR/helper.lua.
+local function find_beside(path)
+  local dir = path:match("^(.*)/[^/]*$") or "."
+  package.path = dir .. "/?.lua;" .. dir .. "/?/init.lua;" .. package.path
+end
+
 ---Runs a script as the first task and waits for all tasks it started.
 ---@param opts { path: string, args: string[], url: string? }
 ---@return integer exit_code
-function M.run(opts)
+function M.run_here(opts)
   lunate.defaults.url = opts.url
   local chunk, why = loadfile(opts.path)
   if not chunk then
     complain("the script cannot be read: " .. why)
     return 1
   end
+  find_beside(opts.path)
+  lunate.worker, lunate.workers = core.worker()
   _G.lunate = lunate
   _G.arg = opts.args or {}
   _G.arg[0] = opts.path
@@ -50,6 +58,22 @@ function M.run(opts)
     return 1
   end
   return type(results[1]) == "number" and results[1] or 0
+end
+
+---Runs a script: in this VM, or in several, a thread each, that share what
+---they open.
+---@param opts { path: string, args: string[], url: string?, workers: integer? }
+---@return integer exit_code
+function M.run(opts)
+  if (opts.workers or 1) == 1 then
+    return M.run_here(opts)
+  end
+  local crowd = core.start_workers(opts, opts.workers)
+  local code = M.run_here(opts)
+  local others = crowd:join()
+  lunate.close_all()
+  crowd:free()
+  return math.max(code, others)
 end
 
 return M

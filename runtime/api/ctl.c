@@ -151,12 +151,12 @@ run_status(const struct request *q)
 			 (int)w->rt->pid, "version", LUNATE_VERSION,
 			 "application_name",
 			 event_text(w->rt->config.application_name), "workers",
-			 w->rt->nworkers, "uptime", m.uptime, "operations",
-			 w->nops, "total", (int)m.total, "active",
-			 (int)m.active, "waiting", (int)m.waiting,
-			 "queries_per_second", m.queries_per_second,
-			 "log_level", log_level_word(w->rt->log.level),
-			 "health",
+			 __atomic_load_n(&w->rt->nworkers, __ATOMIC_RELAXED),
+			 "uptime", m.uptime, "operations", w->nops, "total",
+			 (int)m.total, "active", (int)m.active, "waiting",
+			 (int)m.waiting, "queries_per_second",
+			 m.queries_per_second, "log_level",
+			 log_level_word(w->rt->log.level), "health",
 			 last != NULL ? health_json(last) : json_null()));
 }
 

@@ -16,6 +16,7 @@ void lua_task_open(lua_State *L);
 void lua_db_open(lua_State *L);
 void lua_stream_open(lua_State *L);
 void lua_copy_open(lua_State *L);
+void lua_workers_open(lua_State *L);
 void lua_catalog_open(lua_State *L);
 void lua_admin_open(lua_State *L);
 void lua_events_open(lua_State *L);

@@ -10,6 +10,7 @@
 
 #include "ctl.h"
 #include "decode.h"
+#include "group.h"
 #include "lua_core.h"
 #include "mem.h"
 #include "params.h"
@@ -52,6 +53,7 @@ set_option(lua_State *L, struct config *c, struct err *e)
 static int
 read_options(lua_State *L, struct config *c, struct err *e)
 {
+	int top = lua_gettop(L);
 	struct config_notes notes;
 	int rc;
 
@@ -63,20 +65,35 @@ read_options(lua_State *L, struct config *c, struct err *e)
 			rc = set_option(L, c, e);
 			lua_pop(L, 1); /* value */
 		}
-		lua_settop(L, 1);
 	}
 	if (rc == 0)
 		rc = config_check(c, &notes, e);
+	lua_settop(L, top);
 	config_notes_fini(&notes);
 	return rc;
 }
 
-/* core.open(options or nil) -> db, or nil, err */
+/* In a group, what was opened with the same key is one runtime. */
+static int
+open_worker(lua_State *L, struct vm *vm, struct config *c,
+	    struct group_member *m)
+{
+	struct runtime *rt;
+
+	if (vm->group != NULL && lua_isstring(L, 2))
+		return group_open(vm->group, lua_tostring(L, 2), c, m);
+	if (runtime_open(&rt, c, m->loop, &m->err) < 0)
+		return m->err.code;
+	m->worker = rt->workers;
+	return 0;
+}
+
+/* core.open(options or nil, key or nil) -> db, or nil, err */
 static int
 core_open(lua_State *L)
 {
 	struct vm *vm = vm_of(L);
-	struct runtime *rt;
+	struct group_member m = {.loop = vm->loop};
 	struct config c;
 	struct lua_db *db;
 	struct err e;
@@ -88,13 +105,14 @@ core_open(lua_State *L)
 		config_fini(&c);
 		return fail(L, &e);
 	}
-	if (runtime_open(&rt, &c, vm->loop, &e) < 0)
-		return fail(L, &e);
+	if (open_worker(L, vm, &c, &m) < 0)
+		return fail(L, &m.err);
 	db = lua_newuserdata(L, sizeof(*db));
-	db->rt = rt;
+	db->w = m.worker;
+	db->rt = m.worker->rt;
 	db->vm = vm;
 	list_init(&db->listeners);
-	db->ctl = rt->config.control_socket ? ctl_new(lua_db_worker(db)) : NULL;
+	db->ctl = db->rt->config.control_socket ? ctl_new(db->w) : NULL;
 	list_init(&db->link);
 	list_push_back(&vm->dbs, &db->link);
 	luaL_getmetatable(L, "lunate.db");
@@ -108,7 +126,7 @@ db_quiet(lua_State *L)
 {
 	struct lua_db *db = luaL_checkudata(L, 1, "lunate.db");
 
-	lua_pushboolean(L, db->rt == NULL || runtime_quiet(db->rt));
+	lua_pushboolean(L, db->rt == NULL || worker_quiet(db->w));
 	return 1;
 }
 
@@ -119,7 +137,7 @@ db_stop(lua_State *L)
 	struct lua_db *db = luaL_checkudata(L, 1, "lunate.db");
 
 	if (db->rt != NULL)
-		runtime_stop(db->rt);
+		db->w->closing = true;
 	return 0;
 }
 
@@ -132,7 +150,8 @@ lua_db_end(struct lua_db *db)
 	lua_events_end(db);
 	if (db->ctl != NULL)
 		ctl_free(&db->ctl);
-	runtime_free(&db->rt);
+	db->rt = NULL;
+	runtime_leave(&db->w);
 }
 
 /* db:free(): what is still under way ends with an error */
@@ -325,7 +344,7 @@ lua_op_options(lua_State *L, int at, struct op *op, unsigned *decode)
 struct worker *
 lua_db_worker(struct lua_db *db)
 {
-	return &db->rt->workers[0];
+	return db->w;
 }
 
 static struct call *

@@ -17,8 +17,9 @@
 struct ctl;
 
 struct lua_db {
-	struct list link; /* in vm->dbs */
-	struct runtime *rt;
+	struct list link;   /* in vm->dbs */
+	struct runtime *rt; /* NULL: closed */
+	struct worker *w;   /* ours */
 	struct vm *vm;
 	struct list listeners; /* of lua_events */
 	struct ctl *ctl;       /* or NULL */

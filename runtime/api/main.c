@@ -34,14 +34,7 @@ push_args(lua_State *L, int argc, char **argv)
 static int
 run(lua_State *L)
 {
-	lua_getglobal(L, "package");
-	lua_getfield(L, -1, "preload");
-	lua_pushcfunction(L, luaopen_lunate);
-	lua_setfield(L, -2, "lunate");
-	lua_settop(L, 2); /* argc argv */
-	lua_getglobal(L, "require");
-	lua_pushliteral(L, "lunate");
-	lua_call(L, 1, 0);
+	module_preload(L); /* argc argv */
 	lua_getglobal(L, "require");
 	lua_pushliteral(L, "lunate.cli");
 	lua_call(L, 1, 1); /* cli */

@@ -109,6 +109,7 @@ open_core(lua_State *L)
 	lua_db_open(L);
 	lua_stream_open(L);
 	lua_copy_open(L);
+	lua_workers_open(L);
 	lua_catalog_open(L);
 	lua_admin_open(L);
 	lua_events_open(L);
@@ -142,4 +143,19 @@ luaopen_lunate(lua_State *L)
 	lua_pushliteral(L, "lunate");
 	lua_call(L, 1, 1);
 	return 1;
+}
+
+void
+module_preload(lua_State *L)
+{
+	int top = lua_gettop(L);
+
+	lua_getglobal(L, "package");
+	lua_getfield(L, -1, "preload");
+	lua_pushcfunction(L, luaopen_lunate);
+	lua_setfield(L, -2, "lunate");
+	lua_getglobal(L, "require");
+	lua_pushliteral(L, "lunate");
+	lua_call(L, 1, 0);
+	lua_settop(L, top);
 }

@@ -12,4 +12,7 @@
 __attribute__((visibility("default"))) int luaopen_lunate(lua_State *L);
 __attribute__((visibility("default"))) int luaopen_lunate_core(lua_State *L);
 
+/* For a VM of our own: makes and requires "lunate". */
+void module_preload(lua_State *L);
+
 #endif

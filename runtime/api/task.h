@@ -36,6 +36,7 @@
 #include "list.h"
 #include "loop.h"
 
+struct group;
 struct task;
 
 struct vm {
@@ -51,6 +52,8 @@ struct vm {
 	int64_t deadline_us; /* of the main program; 0 = none */
 	char *context;	     /* of the main program, or NULL */
 	bool own_loop;
+	struct group *group; /* VMs of other threads, or NULL */
+	int index, count;    /* which of them, of how many */
 };
 
 /* Something to wait for; embedded.  push() is called once the task runs

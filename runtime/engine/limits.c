@@ -172,7 +172,7 @@ limits_look(struct limits *l)
 
 	OBJ_CHECK(l, LIMITS_MAGIC);
 	now = loop_now_us(l->w->loop);
-	if (l->asking || l->w->rt->closing || !matters(l) ||
+	if (l->asking || l->w->closing || !matters(l) ||
 	    (l->asked_us != 0 && now - l->asked_us < AGAIN_US))
 		return;
 	l->asking = true;

@@ -72,7 +72,7 @@ admit(struct op *op)
 		return END;
 	}
 	arm_deadline(op);
-	if (op->w->rt->closing && op->tx == NULL)
+	if (op->w->closing && op->tx == NULL)
 		return refuse_code(op, LUNATE_ECLOSED,
 				   "the runtime is closing; no new work");
 	if (op->deadline_us != 0 && op->deadline_us <= op->began_us)

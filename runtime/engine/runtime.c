@@ -88,15 +88,6 @@ read_url(struct runtime *rt, struct err *e)
 	return 0;
 }
 
-static void
-start_workers(struct runtime *rt, struct loop *loop)
-{
-	rt->nworkers = 1;
-	rt->workers = mem_new(sizeof(*rt->workers) * (size_t)rt->nworkers);
-	for (int i = 0; i < rt->nworkers; i++)
-		worker_init(&rt->workers[i], rt, i, loop);
-}
-
 #define EVENTS_ROOM 1000
 
 static void
@@ -124,6 +115,19 @@ free_runtime(struct runtime *rt)
 	mem_free(rt);
 }
 
+struct worker *
+runtime_join(struct runtime *rt, struct loop *loop)
+{
+	struct worker *w = mem_new(sizeof(*w));
+
+	runtime_pin(rt);
+	__atomic_add_fetch(&rt->nworkers, 1, __ATOMIC_RELAXED);
+	worker_init(w, rt,
+		    __atomic_fetch_add(&rt->last_index, 1, __ATOMIC_RELAXED),
+		    loop);
+	return w;
+}
+
 int
 runtime_open(struct runtime **out, struct config *config, struct loop *loop,
 	     struct err *e)
@@ -134,6 +138,7 @@ runtime_open(struct runtime **out, struct config *config, struct loop *loop,
 	rt->config = *config;
 	memset(config, 0, sizeof(*config));
 	rt->pid = getpid();
+	rt->refs = 1;
 	set_log(rt);
 	if (read_url(rt, e) < 0) {
 		free_runtime(rt);
@@ -144,8 +149,9 @@ runtime_open(struct runtime **out, struct config *config, struct loop *loop,
 	publish_defaults(rt);
 	rt->crew = crew_new(4);
 	make_events(rt, loop);
-	start_workers(rt, loop);
+	rt->workers = runtime_join(rt, loop);
 	*out = rt;
+	runtime_unpin(&rt);
 	return 0;
 }
 
@@ -170,35 +176,64 @@ runtime_count(struct runtime *rt, const struct op *op)
 	notes_op(op->w, op);
 }
 
+struct runtime *
+runtime_pin(struct runtime *rt)
+{
+	OBJ_CHECK(rt, RUNTIME_MAGIC);
+	__atomic_add_fetch(&rt->refs, 1, __ATOMIC_RELAXED);
+	return rt;
+}
+
+void
+runtime_unpin(struct runtime **prt)
+{
+	struct runtime *rt;
+
+	OBJ_TAKE(rt, prt, RUNTIME_MAGIC);
+	if (__atomic_sub_fetch(&rt->refs, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	crew_free(&rt->crew, 2000);
+	rules_source_fini(&rt->rules);
+	events_free(&rt->events);
+	free_runtime(rt);
+}
+
+void
+runtime_leave(struct worker **pw)
+{
+	struct runtime *rt;
+	struct worker *w;
+
+	OBJ_TAKE(w, pw, WORKER_MAGIC);
+	rt = w->rt;
+	worker_fini(w);
+	mem_free(w);
+	__atomic_sub_fetch(&rt->nworkers, 1, __ATOMIC_RELAXED);
+	runtime_unpin(&rt);
+}
+
 void
 runtime_stop(struct runtime *rt)
 {
 	OBJ_CHECK(rt, RUNTIME_MAGIC);
-	rt->closing = true;
+	rt->workers->closing = true;
 }
 
 bool
 runtime_quiet(const struct runtime *rt)
 {
 	OBJ_CHECK(rt, RUNTIME_MAGIC);
-	for (int i = 0; i < rt->nworkers; i++)
-		if (rt->workers[i].nops > 0 || !pool_quiet(rt->workers[i].pool))
-			return false;
-	return true;
+	return worker_quiet(rt->workers);
 }
 
 void
 runtime_free(struct runtime **prt)
 {
 	struct runtime *rt;
+	struct worker *w;
 
 	OBJ_TAKE(rt, prt, RUNTIME_MAGIC);
-	rt->closing = true;
-	for (int i = 0; i < rt->nworkers; i++)
-		worker_fini(&rt->workers[i]);
-	crew_free(&rt->crew, 2000);
-	rules_source_fini(&rt->rules);
-	mem_free(rt->workers);
-	events_free(&rt->events);
-	free_runtime(rt);
+	w = rt->workers;
+	rt->workers = NULL;
+	runtime_leave(&w);
 }

@@ -2,16 +2,17 @@
  *
  * runtime - what a host opens: configuration, rules, workers, counters.
  *
- *   OPEN --stop--> CLOSING --quiet, or too late--> (freed)
+ *   open (one worker) --join--> more workers --each leaves--> (freed)
  *
- * A runtime with one inline worker is driven by the thread that opened it; one
- * with threads runs by itself.
+ * A worker is driven by the thread whose loop it was given.  The runtime ends
+ * with the last of its workers and pins.
  *
- * Always true: config never changes after open; workers live as long as the
- *              runtime; pid is the process that opened it (a fork()ed child
- *              may not use it).
- * Memory: owns everything below it.
- * Thread: opened and closed by one thread; counters are atomic.
+ * Always true: config never changes after open; what the workers share is
+ *              immutable, atomic, or has a lock of its own; pid is the
+ *              process that opened it (a fork()ed child may not use it).
+ * Memory: counted; owns everything but the loops.
+ * Thread: join and leave from the thread of the worker's loop; the last to
+ *         leave frees it.
  */
 #ifndef RUNTIME_H
 #define RUNTIME_H
@@ -42,21 +43,29 @@ struct runtime {
 	struct pool_budget budget;
 	struct catalog_epoch schema_epoch; /* of all workers */
 	size_t max_result_bytes;
-	struct worker *workers;
-	int nworkers;
-	bool closing; /* atomic */
+	struct worker *workers; /* the first one, of who opened it */
+	int refs;		/* atomic: workers, and pins of hosts */
+	int nworkers;		/* atomic: attached now */
+	int last_index;		/* atomic: numbers given to workers */
 	pid_t pid;
 	int64_t opened_us; /* loop time */
 	struct counts counts;
 	struct events *events;
 };
 
-/* Takes the configuration over (also when it fails).  Connects to nothing
- * yet: min connections are opened from the loop.  `loop` is the inline
- * worker's, borrowed. */
+/* Takes the configuration over (also when it fails).  It has one worker,
+ * workers[0], on `loop`, which is borrowed.  Connects to nothing yet: min
+ * connections are opened from the loop. */
 MUST_USE
 int runtime_open(struct runtime **out, struct config *config, struct loop *loop,
 		 struct err *e);
+
+/* One more worker, on the caller's thread and loop. */
+struct worker *runtime_join(struct runtime *rt, struct loop *loop);
+
+/* Keeps the runtime when it has no worker. */
+struct runtime *runtime_pin(struct runtime *rt);
+void runtime_unpin(struct runtime **prt);
 
 /* LUNATE_EFORK in a child of the process that opened it. */
 MUST_USE
@@ -65,14 +74,14 @@ int runtime_mine(const struct runtime *rt, struct err *e);
 /* Told by op at its end. */
 void runtime_count(struct runtime *rt, const struct op *op);
 
-/* No new work from here on. */
+/* What is still under way on this worker ends with LUNATE_ECLOSED, from
+ * inside this call.  A host that wants to drain sets w->closing, waits until
+ * worker_quiet(), and leaves. */
+void runtime_leave(struct worker **pw);
+
+/* The same three for the first worker, by its runtime. */
 void runtime_stop(struct runtime *rt);
-
-/* Nothing is under way. */
 bool runtime_quiet(const struct runtime *rt);
-
-/* What is still under way ends with LUNATE_ECLOSED, from inside this call.
- * A host that wants to drain stops, waits until it is quiet, and frees. */
 void runtime_free(struct runtime **prt);
 
 #endif

@@ -41,7 +41,7 @@ may_retry(const struct op *op)
 {
 	return op->tx == NULL && !(op->stmt->flags & STMT_ALONE) &&
 	       op->attempts <= op->rules->classes[op->cls].retries &&
-	       !op->w->rt->closing;
+	       !op->w->closing;
 }
 
 /* A write on a lane that only reads: nothing has happened, so it goes out

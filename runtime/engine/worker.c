@@ -27,6 +27,13 @@ worker_init(struct worker *w, struct runtime *rt, int index, struct loop *loop)
 	pool_on_note(w->pool, notes_pool, w);
 }
 
+bool
+worker_quiet(const struct worker *w)
+{
+	OBJ_CHECK(w, WORKER_MAGIC);
+	return w->nops == 0 && pool_quiet(w->pool);
+}
+
 uint64_t
 worker_random(struct worker *w, uint64_t bound)
 {
@@ -43,6 +50,7 @@ worker_fini(struct worker *w)
 
 	OBJ_CHECK(w, WORKER_MAGIC);
 	err_set(&why, LUNATE_ECLOSED, "the runtime was closed");
+	w->closing = true;
 	while (!list_empty(&w->ops))
 		op_end_now(LIST_ENTRY(w->ops.next, struct op, link), &why);
 	pool_close(w->pool, &why);

@@ -36,6 +36,7 @@ struct worker {
 	struct pace pace;
 	struct list ops; /* operations under way */
 	int nops;
+	bool closing;  /* no new work */
 	int queued;    /* atomic: operations here or on their way here */
 	uint64_t seed; /* of jitter */
 	int64_t exhausted_told_us;
@@ -44,6 +45,9 @@ struct worker {
 /* `loop` is borrowed from whoever drives it inline. */
 void worker_init(struct worker *w, struct runtime *rt, int index,
 		 struct loop *loop);
+
+/* Nothing is under way. */
+bool worker_quiet(const struct worker *w);
 
 /* 0 .. bound-1; spreading, not secrecy. */
 uint64_t worker_random(struct worker *w, uint64_t bound);

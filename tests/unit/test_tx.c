@@ -183,7 +183,7 @@ a_transaction_whose_connection_died_is_lost(void **state)
 	assert_true(t.lost);
 	tx_recovered(&t);
 	assert_int_equal(t.state, TX_FAILED); /* nothing recovers that */
-	assert_int_equal(ops_in_tx(2, &t, "select 1"), LUNATE_ELOST);
+	assert_int_equal(ops_in_tx(2, &t, "select 1"), LUNATE_ETX);
 	tx_end(&t);
 	assert_int_equal(count(), 0);
 	assert_string_equal(ops_ok("select 1"), "1");
