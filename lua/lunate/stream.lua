@@ -7,7 +7,7 @@ local Transaction = require("lunate.tx").Transaction
 
 local Client, Database = dblib.Client, dblib.Database
 local EXEC, QUERY, CONTROL = 1, 0, 16
-local FETCH, CHUNK = 500, 65536
+local CHUNK = 65536
 
 local function site(level)
   local info = debug.getinfo(level + 1, "Sl")
@@ -89,7 +89,8 @@ end
 local cursors = 0
 
 local function fetcher(tx, options, name)
-  local sql = ("FETCH %d FROM %s"):format(FETCH, name)
+  local chunk = tx.db.chunk
+  local sql = ("FETCH %d FROM %s"):format(chunk, name)
   local rows, at, done = {}, 0, false
   return function()
     at = at + 1
@@ -99,7 +100,7 @@ local function fetcher(tx, options, name)
       if not rows then
         error(err, 0)
       end
-      at, done = 1, rows.n < FETCH
+      at, done = 1, rows.n < chunk
     end
     local row = rows[at]
     if not row and name then
