@@ -235,6 +235,21 @@ local function with_copy(client, session, sql, work)
   return work(copy)
 end
 
+-- A context holds for a transaction: with one, COPY stands between BEGIN and
+-- COMMIT.
+local function copy_and_commit(client, session, sql, work)
+  local result, err = with_copy(client, session, sql, work)
+  if result == nil then
+    return nil, err
+  end
+  local ok
+  ok, err = core.run(client.ud, session, EXEC + CONTROL, nil, "COMMIT")
+  if not ok then
+    return nil, err
+  end
+  return result
+end
+
 -- Inside a transaction in its connection, else in one of its own.
 local function run_copy(client, sql, work)
   if type(sql) ~= "string" then
@@ -243,14 +258,16 @@ local function run_copy(client, sql, work)
   if client.tx then
     return with_copy(client, client.tx, sql, work)
   end
-  local session, err = core.begin(client.ud, { session = true, long = true,
+  local bare = core.context() == nil
+  local session, err = core.begin(client.ud, { session = bare, long = true,
     site = site(3) })
   if not session then
     return nil, err
   end
   task.on_end(session.finish, session)
   local result
-  result, err = with_copy(client, session, sql, work)
+  result, err = (bare and with_copy or copy_and_commit)(client, session, sql,
+    work)
   session:finish()
   task.off_end(session.finish, session)
   return result, err

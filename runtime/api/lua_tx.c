@@ -93,6 +93,8 @@ tx_finish(lua_State *L)
 	t->open = false;
 	if (t->db->rt != NULL)
 		tx_end(&t->tx);
+	else
+		tx_forget(&t->tx);
 	luaL_unref(L, LUA_REGISTRYINDEX, t->db_ref);
 	return 0;
 }

@@ -207,11 +207,18 @@ same_context(const char *a, const char *b)
 }
 
 static bool
+wants_context(const struct pgreq *r, const char *in_force)
+{
+	return (r->flags & PGREQ_NEW_CTX) ||
+	       !same_context(in_force, r->context);
+}
+
+static bool
 send_request(struct pgconn *c, struct pgreq *r, const char *in_force)
 {
 	if (r->prelude != NULL && !send_plain(c, r, PGITEM_PRELUDE, r->prelude))
 		return false;
-	if (!same_context(in_force, r->context) && !send_context(c, r))
+	if (wants_context(r, in_force) && !send_context(c, r))
 		return false;
 	if (r->guard != NULL && !send_plain(c, r, PGITEM_GUARD, r->guard))
 		return false;
@@ -243,7 +250,7 @@ check_group(const struct list *reqs)
 	assert(n > 0 && (writes == 0 || n == 1));
 }
 
-/* Inside BEGIN the context was set at its start and stays. */
+/* Inside BEGIN a context that was set stays until another one is. */
 static const char *
 context_at_start(const struct pgreq *r)
 {
