@@ -41,19 +41,29 @@ end
 -- A session of its own; given back at the end of the stream, when it failed,
 -- when nobody holds it any more, or when the task ends.
 local function open_stream(client, options, sql, ...)
-  local session, err = core.begin(client.ud, { session = true, long = true,
-    site = site(4) })
+  local all = dblib.merged(client, options)
+  local read_only = all and all.read_only or false
+  local session, err = core.begin(client.ud, { session = not read_only,
+    read_only = read_only, long = true, site = site(4) })
   if not session then
     error(err, 0)
   end
   local stream
-  stream, err = core.stream(client.ud, session,
-    dblib.merged(client, options), sql, ...)
+  stream, err = core.stream(client.ud, session, all, sql, ...)
   if not stream then
     session:finish()
     error(err, 0)
   end
   return stream, setmetatable({ stream = stream, session = session }, weak)
+end
+
+-- Only what reads alone is inside BEGIN READ ONLY: without its end the
+-- connection could not be used again.
+local function end_session(client, session)
+  if session:state() == "open" and session:is_transaction() then
+    core.run(client.ud, session, EXEC + CONTROL, nil, "ROLLBACK")
+  end
+  session:finish()
 end
 
 ---An iterator over a result of any size; a failure inside the loop raises.
@@ -75,7 +85,7 @@ function Client:rows(sql, ...)
       return row
     end
     stream:close()
-    session:finish()
+    end_session(self, session)
     task.off_end(close_both, held)
     if err then
       error(err, 0)

@@ -111,6 +111,16 @@ tx_state(lua_State *L)
 	return 1;
 }
 
+/* tx:is_transaction(): else it is a bare session */
+static int
+tx_is_transaction(lua_State *L)
+{
+	struct lua_tx *t = luaL_checkudata(L, 1, "lunate.tx");
+
+	lua_pushboolean(L, t->tx.begin[0] != 0);
+	return 1;
+}
+
 /* tx:failure() -> the error of the first statement that failed, or nil */
 static int
 tx_failure(lua_State *L)
@@ -143,13 +153,11 @@ tx_soil(lua_State *L)
 	return 0;
 }
 
-static const luaL_Reg methods[] = {{"finish", tx_finish},
-				   {"__gc", tx_finish},
-				   {"state", tx_state},
-				   {"failure", tx_failure},
-				   {"recovered", tx_recover},
-				   {"soil", tx_soil},
-				   {NULL, NULL}};
+static const luaL_Reg methods[] = {
+	{"finish", tx_finish},	 {"__gc", tx_finish},
+	{"state", tx_state},	 {"is_transaction", tx_is_transaction},
+	{"failure", tx_failure}, {"recovered", tx_recover},
+	{"soil", tx_soil},	 {NULL, NULL}};
 
 void
 lua_tx_open(lua_State *L)

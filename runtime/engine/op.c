@@ -236,6 +236,8 @@ mode_of(const struct op *op)
 {
 	if (op->tx != NULL)
 		return op->tx->mode;
+	if ((op->flags & OP_READ_ONLY) && !op->read)
+		return POOL_READ; /* what it calls might write: not here */
 	if (op->cls == RULES_CRITICAL)
 		return POOL_CRITICAL;
 	return op->read && op->cls == RULES_READ ? POOL_READ : POOL_WRITE;

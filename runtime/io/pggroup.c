@@ -349,6 +349,7 @@ pgconn_abandon(struct pgreq *r)
 		return;
 	OBJ_CHECK(c, PGCONN_MAGIC);
 	forget_request(c, r);
+	pgconn_resume(c); /* who held the stream back is gone */
 	if (c->nreqs == 0 && c->ngroups > 0 && c->state == PGCONN_READY)
 		pgcancel_start(c, NULL);
 }

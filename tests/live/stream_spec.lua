@@ -1,0 +1,75 @@
+-- Rows that come while they are read, and what becomes of their connection.
+local live = require "support.live"
+local lunate = require "lunate"
+local pg = require "support.pg"
+
+local url, db
+
+setup(function()
+  url = pg.database("stream_spec")
+  db = live.open(url)
+end)
+teardown(live.close)
+
+local MANY = "select generate_series(1, 1000000) as g"
+
+describe("a loop over db:rows", function()
+  it("that is left while the server is held back keeps its connection",
+    function()
+      local one = live.open(url, { pool_max = 1 })
+      live.in_task(function()
+        for _ in one:rows(MANY) do
+          lunate.sleep(0.1) -- all the room for rows is taken
+          break
+        end
+      end)
+      assert(one:query("select 1"))
+      local s = one:pool_metrics()
+      assert.same({ 0, 1 }, { s.lost, s.opened })
+    end)
+end)
+
+describe("db:read", function()
+  setup(function()
+    assert(db:script([[
+      create table told (a int);
+      create function tell() returns int language sql
+        as 'insert into told values (1) returning a';
+    ]]))
+  end)
+
+  local function told() return db:one("select count(*) as n from told").n end
+
+  it("does not write through a function", function()
+    live.refused("read_only", db:read(function(c)
+      return c:query("select tell()")
+    end))
+    live.refused("read_only", db:read(function(c)
+      return c:query({ class = "critical" }, "select tell()")
+    end))
+    assert.equal(0, told())
+  end)
+
+  it("does not write through a stream", function()
+    local ok, err = pcall(function()
+      db:read(function(c)
+        for _ in c:rows("select tell()") do break end
+      end)
+    end)
+    assert.is_false(ok)
+    live.refused("read_only", nil, err)
+    assert.equal(0, told())
+  end)
+
+  it("streams, again and again over one connection", function()
+    local one = live.open(url, { pool_max = 1 })
+    for _ = 1, 5 do
+      local n = 0
+      one:read(function(c)
+        for _ in c:rows("select generate_series(1, 3000)") do n = n + 1 end
+      end)
+      assert.equal(3000, n)
+    end
+    assert.equal(1, one:pool_metrics().opened)
+  end)
+end)
