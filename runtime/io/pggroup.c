@@ -275,7 +275,8 @@ send_group(struct pgconn *c, struct pggroup *g)
 static bool
 send_closes(struct pgconn *c, const struct pgreq *r)
 {
-	if (list_empty(&c->retired) || (r->flags & PGREQ_IN_TX))
+	if (list_empty(&c->retired) || (r->flags & PGREQ_IN_TX) ||
+	    pgconn_in_tx(c)) /* a BEGIN of the sender's own */
 		return true;
 	if (!pgprep_send_closes(c))
 		return true;

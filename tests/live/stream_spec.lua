@@ -29,6 +29,41 @@ describe("a loop over db:rows", function()
     end)
 end)
 
+describe("a session", function()
+  it("prepares again what a change of the schema made stale", function()
+    local one = live.open(url, { pool_max = 1 })
+    assert(one:exec("create table grows (a int)"))
+    assert(one:exec("insert into grows values (1)"))
+    local function columns()
+      for row in one:rows({ nulls = true }, "select * from grows") do
+        local n = 0
+        for _ in pairs(row) do n = n + 1 end
+        return n
+      end
+    end
+    assert.equal(1, live.in_task(columns))
+    assert(one:exec("alter table grows add column b int"))
+    assert.equal(2, live.in_task(columns))
+  end)
+
+  it("prepares again what a script threw away", function()
+    local one = live.open(url, { pool_max = 1 })
+    assert.equal(3, assert(one:script("select 1; discard all; select 1")))
+    assert.equal(3, assert(one:script(
+      "select 1; deallocate all; select 1")))
+  end)
+
+  it("of a script that begins a transaction is not disturbed by what the "
+    .. "connection had prepared before", function()
+    local one = live.open(url, { pool_max = 1 })
+    for i = 1, 10 do assert(one:query("select " .. i)) end
+    assert(one:script("select 1; set work_mem = '4MB'"))
+    assert.equal(5, assert(one:script(
+      "begin; select 101; select 102; select 103; commit")))
+    for i = 1, 10 do assert(one:query("select " .. i)) end
+  end)
+end)
+
 describe("db:read", function()
   setup(function()
     assert(db:script([[
