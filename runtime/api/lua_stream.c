@@ -230,6 +230,7 @@ core_stream(lua_State *L)
 	s->op.vals = p.vals;
 	s->op.nvals = p.n;
 	s->op.sql = lua_tolstring(L, 5, &s->op.len);
+	s->op.sql = arena_dup(&s->arena, s->op.sql, s->op.len);
 	s->closed = false;
 	s->running = true;
 	op_start(&s->op);

@@ -29,6 +29,16 @@ describe("a loop over db:rows", function()
     end)
 end)
 
+describe("close", function()
+  it("gives back what a loop left by break still holds", function()
+    local other = live.open(url)
+    for _ in other:rows(MANY) do break end
+    local began = lunate.now()
+    other:close(10)
+    assert.is_true(lunate.now() - began < 9, "it waited for the connection")
+  end)
+end)
+
 describe("a session", function()
   it("prepares again what a change of the schema made stale", function()
     local one = live.open(url, { pool_max = 1 })
