@@ -200,6 +200,13 @@ describe("a batch", function()
     assert.equal(5, ended)
   end)
 
+  it("wants a window of at least one, and no fewer retries than none",
+    function()
+      assert.error(function() db:batch({ insert(1) }, { concurrency = 0 }) end)
+      assert.error(function() db:batch({ insert(1) }, { concurrency = "x" }) end)
+      assert.error(function() db:batch({ insert(1) }, { retries = -1 }) end)
+    end)
+
   it("wants a list of operations", function()
     assert.error(function() db:batch() end)
     assert.error(function() db:batch({ 1 }) end)
