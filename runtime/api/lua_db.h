@@ -46,6 +46,9 @@ void lua_events_end(struct lua_db *db);
 
 /* nil gives NULL; raises when it is no handle, closed, or of another task. */
 struct lua_tx *lua_tx_check(lua_State *L, int at);
+
+/* Gives its connection back; harmless when it has. */
+void lua_tx_finish(lua_State *L, struct lua_tx *t);
 void lua_tx_open(lua_State *L);
 
 /* Reads the option table of a call; raises on what is unknown. */

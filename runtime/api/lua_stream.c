@@ -28,8 +28,9 @@ struct stream {
 	bool waiting; /* somebody is in next() */
 	bool held;    /* the connection is paused */
 	bool closed;
-	int ref;    /* anchors the userdata while waiting */
-	int tx_ref; /* registry: the session it runs in */
+	int ref;	   /* anchors the userdata while waiting */
+	struct lua_tx *tx; /* the session it runs in, ended with it */
+	int tx_ref;	   /* registry: its userdata */
 };
 
 static void
@@ -170,6 +171,7 @@ stream_close(lua_State *L)
 		rows_unpin(&s->chunks[--s->nchunks]);
 	op_fini(&s->op);
 	arena_fini(&s->arena);
+	lua_tx_finish(L, s->tx);
 	luaL_unref(L, LUA_REGISTRYINDEX, s->tx_ref);
 	return 0;
 }
@@ -194,6 +196,7 @@ new_stream(lua_State *L, struct lua_db *db, struct lua_tx *tx)
 	s->wait.push = stream_push;
 	s->wait.cancel = stream_cancel;
 	lua_pushvalue(L, 2);
+	s->tx = tx;
 	s->tx_ref = luaL_ref(L, LUA_REGISTRYINDEX);
 	s->closed = true; /* until it has begun: __gc must do nothing */
 	luaL_getmetatable(L, "lunate.stream");

@@ -65,7 +65,8 @@ describe("a batch", function()
     local by_index = {}
     for _, f in ipairs(r.failed) do by_index[f.index] = f.error end
     live.says(by_index[7], "seven")
-    assert.equal("23505", by_index[13].sqlstate)
+    -- 1 and 13 insert the same: which of them is the second is open
+    assert.equal("23505", (by_index[13] or by_index[1]).sqlstate)
     assert.equal("42P01", by_index[21].sqlstate)
     assert.equal(27, db:one("select count(*) as n from t").n)
   end)

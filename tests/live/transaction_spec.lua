@@ -443,13 +443,13 @@ describe("a cancelled transaction", function()
     local t = lunate.spawn(function()
       return one:transaction(function(tx)
         must(tx:exec("insert into t values (1)"))
-        return tx:query("select pg_sleep(60)")
+        return tx:query("select pg_sleep(60) as to_be_cancelled")
       end)
     end)
     wait.until_(function()
       lunate.sleep(0.01)
       return db:one([[select count(*) as n from pg_stat_activity
-        where state = 'active' and query like '%pg_sleep%'
+        where state = 'active' and query like '%to_be_cancelled%'
         and pid <> pg_backend_pid()]]).n == 1
     end)
     t:cancel()

@@ -9,7 +9,11 @@ package.preload["lunate.core"] = function()
   return {
     version = "9.9.9",
     config_help = function() return "DB_POOL_MAX  500\n" end,
-    run_script = function(job)
+  }
+end
+package.preload["lunate.script"] = function()
+  return {
+    run = function(job)
       print(job.path, job.url, job.workers, table.concat(job.args, "|"))
       return 0
     end,
