@@ -1,5 +1,4 @@
--- Tasks: spawn, join, all, cancel, deadlines, finalizers; and waiting in all
--- the places where Lua lets a function wait.
+-- Tasks: spawn, join, all, cancel, deadlines, finalizers.
 local live = require "support.live"
 local lunate = require "lunate"
 local pg = require "support.pg"
