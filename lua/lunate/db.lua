@@ -170,7 +170,10 @@ Database.with_clinic = Database.with_tenant
 ---@param seconds number?
 function Database:close(seconds)
   local until_ = core.now() + (seconds or 30)
-  collectgarbage() -- loops left by break give their connections back
+  -- Loops left by break give their connections back: the first round ends a
+  -- stream, the second the session that it held.
+  collectgarbage()
+  collectgarbage()
   self.ud:stop()
   while not self.ud:quiet() and core.now() < until_ do
     core.sleep(0.01)

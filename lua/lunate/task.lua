@@ -173,15 +173,17 @@ function M.take_orphans()
 end
 
 -- Ends all that still run and waits for their finalizers, deaf to the end of
--- the task that waits.
+-- the task that waits and to its deadline.
 local function put_down(tasks)
   core.shield(1)
+  local before = core.deadline(0)
   for _, task in ipairs(tasks) do
     task:cancel()
   end
   for _, task in ipairs(tasks) do
     task:join()
   end
+  core.deadline(before)
   core.shield(-1)
 end
 

@@ -268,7 +268,7 @@ take_timeout(lua_State *L, struct op *op, struct vm *vm)
 		luaL_error(L, "option timeout wants seconds, not a %s",
 			   luaL_typename(L, -1));
 	loop_refresh(vm->loop);
-	at = loop_now_us(vm->loop) + (int64_t)(seconds * 1e6);
+	at = loop_now_us(vm->loop) + task_us(seconds);
 	if (op->deadline_us == 0 || at < op->deadline_us)
 		op->deadline_us = at > 0 ? at : 1;
 }
@@ -413,6 +413,8 @@ core_run(lua_State *L)
 	p.arena = &k->arena;
 	if (params_take(L, 6, &p, &e) < 0) {
 		free_call(k);
+		if (tx != NULL)
+			tx_failed(&tx->tx, &e);
 		return fail(L, &e);
 	}
 	k->op.vals = p.vals;

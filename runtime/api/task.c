@@ -256,10 +256,27 @@ wait_finish(struct wait *w)
 		loop_defer(w->vm->loop, LOOP_TASKS, &w->task->job);
 }
 
+/* Beyond what a clock of microseconds can tell is never, or long ago. */
+int64_t
+task_us(double seconds)
+{
+	const double most = (double)(INT64_MAX / 4);
+	double us = seconds * 1e6;
+
+	if (us >= most)
+		return INT64_MAX / 4;
+	return us > -most ? (int64_t)us : -(INT64_MAX / 4);
+}
+
 void
 wait_check(lua_State *L)
 {
 	struct vm *vm = vm_of(L);
+
+	if (vm->cur != NULL && vm->cur->wait != NULL)
+		luaL_error(L, "the coroutine was resumed while it waits, by a "
+			      "coroutine.resume older than lunate: require "
+			      "lunate before it is kept in a variable");
 
 	if (vm->cur == NULL || lua_isyieldable(L))
 		return;
@@ -299,10 +316,13 @@ wait_await(lua_State *L, struct wait *w)
 	t->wait = w;
 	if (w->finished)
 		loop_defer(vm->loop, LOOP_TASKS, &t->job);
+	/* What the wait was made of (the database, the text) is yielded too:
+	 * so it stays on a stack, out of the collector's reach. */
 	if (L == t->co)
-		return lua_yield(L, 0);
+		return lua_yield(L, lua_gettop(L));
 	lua_pushlightuserdata(L, &token);
-	return lua_yield(L, 1);
+	lua_insert(L, 1);
+	return lua_yield(L, lua_gettop(L));
 }
 
 void

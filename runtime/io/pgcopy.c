@@ -109,7 +109,7 @@ pgcopy_fini(struct pgcopy *k)
 	str_fini(&k->out);
 }
 
-/* ---- from the socket ------------------------------------------------------ */
+/* ---- from the socket ---------------------------------------------------- */
 
 static void
 take_status(struct pgcopy *k, PGresult *res)
