@@ -203,7 +203,8 @@ describe("README.md", function()
     end
     local source, n = table.concat(all, "\n"), 0
     for row in fences.between("README.md", "troubles"):gmatch("[^\n]+") do
-      for quote in row:match("^| (.-) |"):gmatch("`([^`]+)`") do
+      local symptom = row:match("^| (.-) |") or ""
+        for quote in symptom:gmatch("`([^`]+)`") do
         n = n + 1
         assert.truthy(source:find(quote, 1, true), quote)
       end
