@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctl.h"
 #include "decode.h"
@@ -141,12 +142,20 @@ db_stop(lua_State *L)
 	return 0;
 }
 
+bool
+lua_db_ours(const struct lua_db *db)
+{
+	return db->rt != NULL && db->rt->pid == getpid();
+}
+
 void
 lua_db_end(struct lua_db *db)
 {
 	list_remove(&db->link);
-	if (db->rt == NULL)
+	if (!lua_db_ours(db)) {
+		db->rt = NULL;
 		return;
+	}
 	lua_events_end(db);
 	if (db->ctl != NULL)
 		ctl_free(&db->ctl);
