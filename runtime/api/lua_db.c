@@ -113,7 +113,10 @@ core_open(lua_State *L)
 	db->rt = m.worker->rt;
 	db->vm = vm;
 	list_init(&db->listeners);
-	db->ctl = db->rt->config.control_socket ? ctl_new(db->w) : NULL;
+	/* One socket a runtime: that of its first worker. */
+	db->ctl = db->rt->config.control_socket && db->w->index == 0
+			  ? ctl_new(db->w)
+			  : NULL;
 	list_init(&db->link);
 	list_push_back(&vm->dbs, &db->link);
 	luaL_getmetatable(L, "lunate.db");
