@@ -163,6 +163,8 @@ stream_close(lua_State *L)
 	if (s->closed)
 		return 0;
 	s->closed = true;
+	if (s->running && !lua_db_ours(s->tx->db))
+		return 0; /* a child of fork() leaves all as it is */
 	if (s->running) {
 		err_set(&e, LUNATE_ECANCELLED, "the stream was closed");
 		op_end_now(&s->op, &e);

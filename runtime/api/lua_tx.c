@@ -88,7 +88,7 @@ lua_tx_finish(lua_State *L, struct lua_tx *t)
 	if (!t->open)
 		return;
 	t->open = false;
-	if (t->db->rt != NULL)
+	if (lua_db_ours(t->db))
 		tx_end(&t->tx);
 	else
 		tx_forget(&t->tx);
