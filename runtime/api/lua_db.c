@@ -52,14 +52,13 @@ set_option(lua_State *L, struct config *c, struct err *e)
 }
 
 static int
-read_options(lua_State *L, struct config *c, struct err *e)
+read_options(lua_State *L, struct config *c, struct config_notes *notes,
+	     struct err *e)
 {
 	int top = lua_gettop(L);
-	struct config_notes notes;
 	int rc;
 
-	config_notes_init(&notes);
-	rc = config_from_process(c, &notes, e);
+	rc = config_from_process(c, notes, e);
 	if (rc == 0 && lua_istable(L, 1)) {
 		lua_pushnil(L);
 		while (rc == 0 && lua_next(L, 1) != 0) {
@@ -68,10 +67,18 @@ read_options(lua_State *L, struct config *c, struct err *e)
 		}
 	}
 	if (rc == 0)
-		rc = config_check(c, &notes, e);
+		rc = config_check(c, notes, e);
 	lua_settop(L, top);
-	config_notes_fini(&notes);
 	return rc;
+}
+
+/* What is allowed but looks wrong: said once, by the first worker. */
+static void
+tell_notes(struct worker *w, const struct config_notes *notes)
+{
+	for (size_t i = 0; w->index == 0 && i < notes->n; i++)
+		log_warn(&w->rt->log, "config", "doubtful option",
+			 LOG_STR("what", notes->at[i]));
 }
 
 /* In a group, what was opened with the same key is one runtime. */
@@ -89,24 +96,38 @@ open_worker(lua_State *L, struct vm *vm, struct config *c,
 	return 0;
 }
 
+/* A worker of the runtime that the options on the stack describe. */
+static int
+open_by_options(lua_State *L, struct vm *vm, struct group_member *m)
+{
+	struct config_notes notes;
+	struct config c;
+	int rc;
+
+	config_init(&c);
+	config_notes_init(&notes);
+	/* A script pays only for the connections it uses. */
+	config_default(&c, "pool_min", "0");
+	rc = read_options(L, &c, &notes, &m->err);
+	if (rc < 0)
+		config_fini(&c);
+	else
+		rc = open_worker(L, vm, &c, m);
+	if (rc == 0)
+		tell_notes(m->worker, &notes);
+	config_notes_fini(&notes);
+	return rc;
+}
+
 /* core.open(options or nil, key or nil) -> db, or nil, err */
 static int
 core_open(lua_State *L)
 {
 	struct vm *vm = vm_of(L);
 	struct group_member m = {.loop = vm->loop};
-	struct config c;
 	struct lua_db *db;
-	struct err e;
 
-	config_init(&c);
-	/* A script pays only for the connections it uses. */
-	config_default(&c, "pool_min", "0");
-	if (read_options(L, &c, &e) < 0) {
-		config_fini(&c);
-		return fail(L, &e);
-	}
-	if (open_worker(L, vm, &c, &m) < 0)
+	if (open_by_options(L, vm, &m) < 0)
 		return fail(L, &m.err);
 	db = lua_newuserdata(L, sizeof(*db));
 	db->w = m.worker;

@@ -253,6 +253,22 @@ search_names(const struct config_info *info, void *arg)
 	}
 }
 
+/* Variables of the development server and of the tests: no options, but
+ * no typos either. */
+static bool
+is_of_a_tool(const char *name)
+{
+	static const char *const names[] = {
+		"LUNATE_PG_BIN",    "LUNATE_BUILD", "LUNATE_COUNTS",
+		"LUNATE_PROVE",	    "LUNATE_SEED",  "LUNATE_TEST_DATA",
+		"LUNATE_FUZZ_CASES"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
 void
 config_strangers(const char *const *environ_list, struct config_notes *notes)
 {
@@ -268,7 +284,7 @@ config_strangers(const char *const *environ_list, struct config_notes *notes)
 		snprintf(name, sizeof(name), "%.*s", (int)strcspn(p, "="), p);
 		near_init(&s.near, name);
 		config_each(search_names, &s);
-		if (!s.found)
+		if (!s.found && !is_of_a_tool(name))
 			note(notes,
 			     "the environment's %s is no option of lunate and "
 			     "has no effect%s%s%s",

@@ -123,6 +123,13 @@ describe("lunate run", function()
     live.says(r.err, "DATABASE_URL", "mysql")
   end)
 
+  it("tells of an option that looks wrong, and goes on", function()
+    local r = run("assert(require('lunate').open():query('select 1'))", {},
+      { LUNATE_POOL_MXA = "3" })
+    assert.equal(0, r.code, r.err)
+    live.says(r.err, "warn config", "LUNATE_POOL_MXA")
+  end)
+
   it("without the server says where it looked", function()
     local r = run("assert(require('lunate').open():query('select 1'))", {},
       { DATABASE_URL = "postgresql://u@127.0.0.1:1/x" })
