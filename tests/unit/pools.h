@@ -23,7 +23,7 @@
 #include "server.h"
 
 #define WORKS 64
-#define NOTES (POOL_NOTE_LARGE_QUEUE + 1)
+#define NOTES (POOL_NOTE_HIGH_UTILIZATION + 1)
 
 struct work {
 	struct pool_job job;
