@@ -127,7 +127,7 @@ function Database:batch(ops, options)
   local done = { order = in_order(ops), next = 1, spent = 0, failed = {},
     results = {} }
   local retries = options.retries or 3
-  local width = math.min(options.concurrency or 50, #ops)
+  local width = math.min(options.concurrency or self.width, #ops)
   local tasks = {}
   for n = 1, width do
     tasks[n] = task.spawn(worker, self, ops, done, retries)

@@ -81,7 +81,9 @@ function M.open(options)
     return nil, err
   end
   opened[ud] = true
-  return setmetatable({ ud = ud }, db.Database)
+  task.fan_out = core.option(ud, "parallel_queries")
+  return setmetatable({ ud = ud, chunk = core.option(ud, "batch_size"),
+    width = core.option(ud, "batch_concurrency") }, db.Database)
 end
 
 ---A parameter that is written as JSON.

@@ -7,10 +7,16 @@ local Transaction = require("lunate.tx").Transaction
 
 local Client, Database = dblib.Client, dblib.Database
 local EXEC, QUERY, CONTROL = 1, 0, 16
-local FETCH, CHUNK = 500, 65536
+local CHUNK = 65536
 
+-- file:line of who borrows: the nearest caller that is Lua and not ours (a
+-- tail call leaves no line of its own).
 local function site(level)
   local info = debug.getinfo(level + 1, "Sl")
+  while info and info.currentline < 1 do
+    level = level + 1
+    info = debug.getinfo(level + 1, "Sl")
+  end
   return info and ("%s:%d"):format(info.short_src, info.currentline) or nil
 end
 
@@ -29,6 +35,9 @@ end
 -- Held weakly, so that a loop left by break lets the collector close it.
 local weak = { __mode = "v" }
 
+-- Streams that have not come to their end.
+local open_streams = setmetatable({}, { __mode = "k" })
+
 local function close_both(held)
   if held.stream then
     held.stream:close()
@@ -41,6 +50,9 @@ end
 -- A session of its own; given back at the end of the stream, when it failed,
 -- when nobody holds it any more, or when the task ends.
 local function open_stream(client, options, sql, ...)
+  if next(open_streams) then
+    collectgarbage() -- one that was left by break gives its connection back
+  end
   local all = dblib.merged(client, options)
   local read_only = all and all.read_only or false
   local session, err = core.begin(client.ud, { session = not read_only,
@@ -54,6 +66,7 @@ local function open_stream(client, options, sql, ...)
     session:finish()
     error(err, 0)
   end
+  open_streams[stream] = true
   return stream, setmetatable({ stream = stream, session = session }, weak)
 end
 
@@ -84,6 +97,7 @@ function Client:rows(sql, ...)
     if row then
       return row
     end
+    open_streams[stream] = nil
     stream:close()
     end_session(self, session)
     task.off_end(close_both, held)
@@ -99,7 +113,8 @@ end
 local cursors = 0
 
 local function fetcher(tx, options, name)
-  local sql = ("FETCH %d FROM %s"):format(FETCH, name)
+  local chunk = tx.db.chunk
+  local sql = ("FETCH %d FROM %s"):format(chunk, name)
   local rows, at, done = {}, 0, false
   return function()
     at = at + 1
@@ -109,7 +124,7 @@ local function fetcher(tx, options, name)
       if not rows then
         error(err, 0)
       end
-      at, done = 1, rows.n < FETCH
+      at, done = 1, rows.n < chunk
     end
     local row = rows[at]
     if not row and name then

@@ -2,7 +2,8 @@
 local core = require "lunate.core"
 local errors = require "lunate.errors"
 
-local M = {}
+-- fan_out: how many functions of one lunate.all run at once
+local M = { fan_out = 20 }
 
 -- Tasks that run, by the identity core knows them under.
 local running = {}
@@ -194,24 +195,33 @@ local function check_functions(n, ...)
   end
 end
 
----Runs the functions at once; the first result of each, in order.  The first
+---Runs the functions at once (DB_PARALLEL_QUERIES of them, the others as they
+---end); the first result of each, in order.  The first
 ---failure cancels the others and is nil, err.
 ---@param ... function
 ---@return any ...
 function M.all(...)
   local n, results, tasks = select("#", ...), {}, {}
   local left, failed, woken = n, nil, core.waiter()
+  local next_one = 0
   check_functions(n, ...)
-  for i = 1, n do
-    local fn = (select(i, ...))
-    tasks[i] = M.spawn(function()
-      local ok, value, err = xpcall(fn, traced)
-      if not ok or (value == nil and err ~= nil) then
-        failed = failed or (ok and err or value)
-      end
-      results[i], left = value, left - 1
-      woken:wake()
-    end)
+  local fns = { ... }
+  local function run(i)
+    local ok, value, err = xpcall(fns[i], traced)
+    if not ok or (value == nil and err ~= nil) then
+      failed = failed or (ok and err or value)
+    end
+    results[i], left = value, left - 1
+    woken:wake()
+  end
+  local function run_some()
+    while #fns > next_one and not failed and not core.is_cancelled() do
+      next_one = next_one + 1
+      run(next_one)
+    end
+  end
+  for i = 1, math.min(n, M.fan_out) do
+    tasks[i] = M.spawn(run_some)
   end
   while left > 0 and not failed do
     local ok, err = woken:wait()

@@ -3,6 +3,8 @@
  * lua_admin - core functions around the runtime: tables for help, warnings,
  * figures.
  */
+#include <stdlib.h>
+
 #include "config.h"
 #include "lua_core.h"
 #include "lua_db.h"
@@ -129,7 +131,31 @@ core_error_table(lua_State *L)
 	return 1;
 }
 
-static const luaL_Reg functions[] = {{"config_help", core_config_help},
+/* core.option(db, key) -> a number where it is one, else text */
+static int
+core_option(lua_State *L)
+{
+	struct lua_db *db = lua_db_check(L, 1);
+	struct str value, origin;
+	char *end;
+	double n;
+
+	str_init(&value);
+	str_init(&origin);
+	if (config_show(&db->rt->config, luaL_checkstring(L, 2), &value,
+			&origin) < 0)
+		lua_pushnil(L);
+	else if (n = strtod(value.at, &end), value.len > 0 && *end == 0)
+		lua_pushnumber(L, n);
+	else
+		lua_pushlstring(L, value.at, value.len);
+	str_fini(&value);
+	str_fini(&origin);
+	return 1;
+}
+
+static const luaL_Reg functions[] = {{"option", core_option},
+				     {"config_help", core_config_help},
 				     {"config_markdown", core_config_markdown},
 				     {"warn", core_warn},
 				     {"metrics", core_metrics},

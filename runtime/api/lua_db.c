@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctl.h"
 #include "decode.h"
@@ -112,7 +113,10 @@ core_open(lua_State *L)
 	db->rt = m.worker->rt;
 	db->vm = vm;
 	list_init(&db->listeners);
-	db->ctl = db->rt->config.control_socket ? ctl_new(db->w) : NULL;
+	/* One socket a runtime: that of its first worker. */
+	db->ctl = db->rt->config.control_socket && db->w->index == 0
+			  ? ctl_new(db->w)
+			  : NULL;
 	list_init(&db->link);
 	list_push_back(&vm->dbs, &db->link);
 	luaL_getmetatable(L, "lunate.db");
@@ -141,12 +145,20 @@ db_stop(lua_State *L)
 	return 0;
 }
 
+bool
+lua_db_ours(const struct lua_db *db)
+{
+	return db->rt != NULL && db->rt->pid == getpid();
+}
+
 void
 lua_db_end(struct lua_db *db)
 {
 	list_remove(&db->link);
-	if (db->rt == NULL)
+	if (!lua_db_ours(db)) {
+		db->rt = NULL;
 		return;
+	}
 	lua_events_end(db);
 	if (db->ctl != NULL)
 		ctl_free(&db->ctl);

@@ -28,8 +28,9 @@ struct stream {
 	bool waiting; /* somebody is in next() */
 	bool held;    /* the connection is paused */
 	bool closed;
-	int ref;    /* anchors the userdata while waiting */
-	int tx_ref; /* registry: the session it runs in */
+	int ref;	   /* anchors the userdata while waiting */
+	struct lua_tx *tx; /* the session it runs in */
+	int tx_ref;	   /* registry: its userdata */
 };
 
 static void
@@ -162,6 +163,8 @@ stream_close(lua_State *L)
 	if (s->closed)
 		return 0;
 	s->closed = true;
+	if (s->running && !lua_db_ours(s->tx->db))
+		return 0; /* a child of fork() leaves all as it is */
 	if (s->running) {
 		err_set(&e, LUNATE_ECANCELLED, "the stream was closed");
 		op_end_now(&s->op, &e);
@@ -171,6 +174,21 @@ stream_close(lua_State *L)
 	op_fini(&s->op);
 	arena_fini(&s->arena);
 	luaL_unref(L, LUA_REGISTRYINDEX, s->tx_ref);
+	return 0;
+}
+
+/* Nobody reads it any more (a loop left by break): its session goes with it,
+ * in the same collection. */
+static int
+stream_gc(lua_State *L)
+{
+	struct stream *s = check(L);
+	struct lua_tx *tx = s->tx;
+	bool open = !s->closed;
+
+	stream_close(L);
+	if (open)
+		lua_tx_finish(L, tx);
 	return 0;
 }
 
@@ -194,6 +212,7 @@ new_stream(lua_State *L, struct lua_db *db, struct lua_tx *tx)
 	s->wait.push = stream_push;
 	s->wait.cancel = stream_cancel;
 	lua_pushvalue(L, 2);
+	s->tx = tx;
 	s->tx_ref = luaL_ref(L, LUA_REGISTRYINDEX);
 	s->closed = true; /* until it has begun: __gc must do nothing */
 	luaL_getmetatable(L, "lunate.stream");
@@ -240,7 +259,7 @@ core_stream(lua_State *L)
 
 static const luaL_Reg methods[] = {{"next", stream_next},
 				   {"close", stream_close},
-				   {"__gc", stream_close},
+				   {"__gc", stream_gc},
 				   {NULL, NULL}};
 
 void

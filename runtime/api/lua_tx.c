@@ -82,20 +82,24 @@ core_begin(lua_State *L)
 	return 1;
 }
 
-/* tx:finish(): the connection goes back; not committed is rolled back */
-static int
-tx_finish(lua_State *L)
+void
+lua_tx_finish(lua_State *L, struct lua_tx *t)
 {
-	struct lua_tx *t = luaL_checkudata(L, 1, "lunate.tx");
-
 	if (!t->open)
-		return 0;
+		return;
 	t->open = false;
-	if (t->db->rt != NULL)
+	if (lua_db_ours(t->db))
 		tx_end(&t->tx);
 	else
 		tx_forget(&t->tx);
 	luaL_unref(L, LUA_REGISTRYINDEX, t->db_ref);
+}
+
+/* tx:finish(): the connection goes back; not committed is rolled back */
+static int
+tx_finish(lua_State *L)
+{
+	lua_tx_finish(L, luaL_checkudata(L, 1, "lunate.tx"));
 	return 0;
 }
 

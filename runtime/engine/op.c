@@ -249,7 +249,7 @@ want_of(const struct op *op)
 	if (op->tx != NULL)
 		return POOL_LEASE;
 	if (op->read && !op->solo && op->cls == RULES_READ &&
-	    pace_of(&op->w->pace, op->stmt->hash) == PACE_FAST)
+	    pace_of(&op->w->pace, op->stmt->fingerprint) == PACE_FAST)
 		return POOL_SHARE;
 	return POOL_SOLO;
 }

@@ -33,7 +33,7 @@ fill_pool_rules(struct runtime *rt)
 		.leak_us = c->leak_threshold * 1000,
 		.max_uses = (int)c->max_uses,
 		.queue_max = (unsigned)c->queue_limit,
-		.age_ms = 1000,
+		.age_ms = 50,
 		.timeout_ms = {c->read_timeout, c->write_timeout,
 			       c->critical_timeout}};
 	rt->budget.max = (int)c->pool_max;

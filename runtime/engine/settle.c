@@ -115,7 +115,7 @@ op_settle(struct op *op)
 	case PGREQ_DONE:
 		op->rows = op->req.rows;
 		op->affected = op->req.affected;
-		pace_saw(&op->w->pace, op->stmt->hash, op->req.ran_us);
+		pace_saw(&op->w->pace, op->stmt->fingerprint, op->req.ran_us);
 		return NEXT;
 	case PGREQ_FAILED:
 		return settle_failed(op);

@@ -89,6 +89,8 @@ pgcancel_start(struct pgconn *c, struct pgreq *target)
 	ev_timer_set(&c->timer, AGAIN_S, AGAIN_S);
 	ev_timer_start(loop_ev(c->loop), &c->timer);
 	deliver(c);
+	/* A server that is blocked in writing hears of no cancel. */
+	pgconn_resume(c);
 }
 
 /* By the clock.  False: the server does not react. */

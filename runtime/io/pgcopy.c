@@ -30,10 +30,9 @@ finish(struct pgcopy *k)
 static void
 flush_out(struct pgcopy *k)
 {
-	int rest = PQflush(k->conn->pg);
-
-	k->blocked = rest == 1;
 	pgconn_watch(k->conn);
+	/* What has been flushed meanwhile tells nobody that it was. */
+	k->blocked = ev_is_active(&k->conn->writer);
 }
 
 static void drain(struct pgcopy *k);
@@ -110,7 +109,7 @@ pgcopy_fini(struct pgcopy *k)
 	str_fini(&k->out);
 }
 
-/* ---- from the socket ------------------------------------------------------ */
+/* ---- from the socket ---------------------------------------------------- */
 
 static void
 take_status(struct pgcopy *k, PGresult *res)

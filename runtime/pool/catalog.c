@@ -158,7 +158,7 @@ load(struct catalog *c)
 	pool_submit(c->pool, &c->job, GATE_CRITICAL, 0);
 }
 
-/* ---- what others ask --------------------------------------------------------- */
+/* ---- what others ask ---------------------------------------------------- */
 
 struct catalog *
 catalog_new(struct loop *loop, struct pool *pool, struct catalog_epoch *epoch)

@@ -164,7 +164,7 @@ const struct catalog_column *catalog_column_by_num(
 /* NULL: it has none. */
 const struct catalog_key *catalog_primary_key(const struct catalog_table *t);
 
-/* ---- a worker's catalog --------------------------------------------------- */
+/* ---- a worker's catalog ------------------------------------------------- */
 
 /* Somebody who waits for LOADED; embedded. */
 struct catalog_wait {

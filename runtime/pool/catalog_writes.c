@@ -108,7 +108,7 @@ build_functions(struct build *b)
 	build_each(b, 'o', add_operator);
 }
 
-/* ---- what reading a relation may do ------------------------------------------ */
+/* ---- what reading a relation may do ------------------------------------- */
 
 static void
 add_call(struct build *b, size_t row)
@@ -188,7 +188,7 @@ build_judgement(struct build *b)
 		note_name(b, &s->tables[i]);
 }
 
-/* ---- what a statement may do ----------------------------------------------- */
+/* ---- what a statement may do -------------------------------------------- */
 
 static bool
 may_be(const struct catalog_overload *o, const struct stmt_function *f)

@@ -67,11 +67,12 @@ says_later(const struct err *e)
 	       strncmp(e->sqlstate, "57P0", 4) == 0;
 }
 
-/* Backoff with full jitter: 10 ms, doubling, at most 5 s. */
+/* Backoff with full jitter: 10 ms, doubling, at most 320 ms, so that a server
+ * that is back is found within that time; max_logins bounds the storm. */
 static void
 login_failed(struct pool *p, const struct err *e)
 {
-	int64_t ceiling = 10000ll << (p->failures < 9 ? p->failures : 9);
+	int64_t ceiling = 10000ll << (p->failures < 5 ? p->failures : 5);
 
 	p->failures++;
 	p->stats.login_failures++;

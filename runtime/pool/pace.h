@@ -2,8 +2,8 @@
  *
  * pace - how long each statement takes here, as it was last seen.
  *
- * A fixed table of moving averages by the hash of the statement's text.  Two
- * texts that fall on the same place push each other out: the loser is unknown
+ * A fixed table of moving averages by the fingerprint of the statement.  Two
+ * shapes that fall on the same place push each other out: the loser is unknown
  * again, which is the careful answer.
  *
  *   UNKNOWN  fewer than PACE_SAMPLES runs seen

@@ -202,9 +202,10 @@ describe("a batch", function()
 
   it("wants a window of at least one, and no fewer retries than none",
     function()
-      assert.error(function() db:batch({ insert(1) }, { concurrency = 0 }) end)
-      assert.error(function() db:batch({ insert(1) }, { concurrency = "x" }) end)
-      assert.error(function() db:batch({ insert(1) }, { retries = -1 }) end)
+      for _, options in ipairs { { concurrency = 0 }, { concurrency = "x" },
+        { retries = -1 } } do
+        assert.error(function() db:batch({ insert(1) }, options) end)
+      end
     end)
 
   it("wants a list of operations", function()

@@ -9,7 +9,7 @@
 
 #include "catalog_rig.h"
 
-/* ---- changes ----------------------------------------------------------------- */
+/* ---- changes ------------------------------------------------------------ */
 
 static void
 a_change_is_loaded_at_the_next_question_and_a_pin_outlives_it(void **state)
@@ -187,7 +187,7 @@ workers_on_threads_of_their_own_share_the_epoch(void **state)
 	assert_int_equal(epoch.n, before + 20);
 }
 
-/* ---- failures ------------------------------------------------------------------ */
+/* ---- failures ----------------------------------------------------------- */
 
 static void
 a_failed_load_leaves_nothing_known_and_says_why(void **state)

@@ -7,7 +7,7 @@
 
 #include "catalog_rig.h"
 
-/* ---- building ------------------------------------------------------------------- */
+/* ---- building ----------------------------------------------------------- */
 
 /* The answer of the server; with `noise`, cells that no server sends. */
 static struct rows *

@@ -7,7 +7,7 @@
 
 #include "catalog_rig.h"
 
-/* ---- relations ------------------------------------------------------------ */
+/* ---- relations ---------------------------------------------------------- */
 
 static void
 relations_have_their_kinds(void **state)
@@ -115,7 +115,7 @@ a_schema_of_the_path_that_does_not_exist_is_left_out(void **state)
 	rig_close(g);
 }
 
-/* ---- columns and keys ------------------------------------------------------ */
+/* ---- columns and keys --------------------------------------------------- */
 
 static const struct catalog_column *
 column(const char *name, const char *of)

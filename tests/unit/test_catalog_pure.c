@@ -7,7 +7,7 @@
 
 #include "catalog_rig.h"
 
-/* ---- purity ----------------------------------------------------------------- */
+/* ---- purity ------------------------------------------------------------- */
 
 static void
 before_it_is_loaded_only_statements_without_functions_are_reads(void **state)

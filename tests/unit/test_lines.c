@@ -172,7 +172,7 @@ several_are_served_at_once(void **state)
 }
 
 static void
-who_does_not_read_keeps_nobody_waiting_and_is_not_read_from(void **state)
+who_does_not_read_keeps_none_waiting_and_is_not_read_from(void **state)
 {
 	int slow = dial(), fast = dial();
 
@@ -390,7 +390,7 @@ main(void)
 		TEST(a_line_gets_its_answer),
 		TEST(only_we_may_come_in),
 		TEST(several_are_served_at_once),
-		TEST(who_does_not_read_keeps_nobody_waiting_and_is_not_read_from),
+		TEST(who_does_not_read_keeps_none_waiting_and_is_not_read_from),
 		TEST(what_was_held_back_is_answered_when_it_is_read),
 		TEST(a_line_without_end_is_refused),
 		TEST(who_has_finished_sending_still_gets_its_answers),

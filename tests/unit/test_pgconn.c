@@ -212,7 +212,7 @@ a_transaction_block_is_seen(void **state)
 	conn_close();
 }
 
-/* ---- lost connections ----------------------------------------------------- */
+/* ---- lost connections --------------------------------------------------- */
 
 static void
 a_read_and_a_write_in_flight_are_lost_with_a_terminated_backend(void **state)

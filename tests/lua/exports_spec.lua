@@ -1,0 +1,41 @@
+-- What leaves the built libraries: names, and a second LuaJIT never.
+local sh = require "support.sh"
+local B = os.getenv("LUNATE_BUILD") or "build"
+
+local function names(file, options)
+  local found = {}
+  local out = sh.run({ "nm", options, "--defined-only", B .. "/" .. file }).out
+  for name in out:gmatch("%x+ [TDBRVW] ([%w_.]+)") do
+    found[#found + 1] = name
+  end
+  return found
+end
+
+local function needed(file)
+  return sh.run({ "readelf", "-d", B .. "/" .. file }).out
+end
+
+describe("the built libraries", function()
+  it("export lunate_* and nothing else", function()
+    local shared = names("liblunate.so", "-D")
+    assert.is_true(#shared >= 4)
+    for _, name in ipairs(shared) do
+      assert.truthy(name:find("^lunate_"), name)
+    end
+    for _, name in ipairs(names("liblunate.a", "-g")) do
+      assert.truthy(name:find("^lunate_") or name:find("^luaopen_lunate"),
+        name)
+    end
+  end)
+
+  it("are opened by Lua through luaopen_lunate alone", function()
+    local module = names("lunate.so", "-D")
+    table.sort(module)
+    assert.same({ "luaopen_lunate", "luaopen_lunate_core" }, module)
+  end)
+
+  it("bring no LuaJIT into a process that has one", function()
+    assert.is_nil(needed("lunate.so"):find("luajit", 1, true))
+    assert.truthy(needed("liblunate.so"):find("luajit", 1, true))
+  end)
+end)
