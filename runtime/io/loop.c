@@ -269,6 +269,7 @@ loop_free(struct loop **pl)
 	struct loop *l;
 
 	OBJ_TAKE(l, pl, LOOP_MAGIC);
+	read_letters(l->ev, &l->async, 0);
 	ev_prepare_stop(l->ev, &l->prepare);
 	ev_idle_stop(l->ev, &l->idle);
 	ev_async_stop(l->ev, &l->async);
