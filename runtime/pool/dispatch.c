@@ -150,6 +150,4 @@ dispatch_run(struct pool *p)
 		;
 	if (pool_waiting(p) > 0)
 		keeper_grow(p);
-	else
-		keeper_spare(p);
 }

@@ -133,7 +133,7 @@ member_settle(struct pool_member *m)
 		p->hold_us += (held - p->hold_us) / 8;
 	m->checked_us = loop_now_us(p->loop);
 	m->pinging = false;
-	if (pgconn_in_tx(m->conn) || worn_out(m) || keeper_gives_way(p)) {
+	if (pgconn_in_tx(m->conn) || worn_out(m)) {
 		member_close(m);
 		return;
 	}

@@ -107,7 +107,6 @@ pool_new(const struct pool_base *base, const struct pool_rules *rules)
 	loop_job_init(&p->dispatch, run_dispatch);
 	loop_job_init(&p->tell, run_tell);
 	p->granted_us = loop_now_us(p->loop);
-	__atomic_add_fetch(&p->budget->pools, 1, __ATOMIC_RELAXED);
 	keeper_start(p);
 	return p;
 }
@@ -344,7 +343,6 @@ pool_free(struct pool **pp)
 	loop_undefer(&p->dispatch);
 	loop_undefer(&p->tell);
 	resolve_free(&p->resolve);
-	__atomic_sub_fetch(&p->budget->pools, 1, __ATOMIC_RELAXED);
 	OBJ_FINI(p);
 	mem_free(p);
 }

@@ -116,18 +116,11 @@ struct pool_job {
 	void (*refused)(struct pool_job *job, const struct err *e);
 };
 
-/* Connections all workers of a runtime may have together.  A pool that has
- * waiters and finds nothing left says so in `wanted`: another one gives up an
- * idle connection, or, when the first has less than its share of max, the
- * next one that is done with its work. */
+/* Connections all workers of a runtime may have together. */
 struct pool_budget {
-	int open;   /* atomic */
-	int max;    /* atomic */
-	int pools;  /* atomic: that share it */
-	int wanted; /* atomic: 0, or a POOL_WANTS_* not yet heard */
+	int open; /* atomic */
+	int max;  /* atomic */
 };
-
-enum { POOL_WANTS_IDLE = 1, POOL_WANTS_SHARE = 2 };
 
 /* What a pool is built on; all borrowed for its life, rules are copied. */
 struct pool_base {
