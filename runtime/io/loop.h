@@ -96,7 +96,8 @@ void loop_turn(struct loop *l, double seconds);
 /* From the loop's own thread. */
 void loop_stop(struct loop *l);
 
-/* No watcher, job or letter may be left that anybody still waits for. */
+/* No watcher or job may be left that anybody still waits for.  Letters that
+ * are still there are run, so that they free themselves. */
 void loop_free(struct loop **pl);
 
 #endif

@@ -150,4 +150,6 @@ dispatch_run(struct pool *p)
 		;
 	if (pool_waiting(p) > 0)
 		keeper_grow(p);
+	else
+		keeper_give_way(p);
 }

@@ -12,28 +12,18 @@
 #define PING_US 5000000
 #define TOLD_US 10000000
 
-/* Never above max, not even for a moment: others look at it too. */
 static bool
-take_budget(struct pool *p)
+may_open(const struct pool *p)
 {
-	int max = __atomic_load_n(&p->budget->max, __ATOMIC_RELAXED);
-	int open = __atomic_load_n(&p->budget->open, __ATOMIC_RELAXED);
-
-	do {
-		if (open >= max)
-			return false;
-	} while (!__atomic_compare_exchange_n(&p->budget->open, &open, open + 1,
-					      true, __ATOMIC_RELAXED,
-					      __ATOMIC_RELAXED));
-	return true;
+	return !p->closed && p->count[MEMBER_LOGIN] < p->rules.max_logins &&
+	       pool_open(p) < p->rules.max &&
+	       loop_now_us(p->loop) >= p->next_login_us;
 }
 
 static bool
 open_one(struct pool *p)
 {
-	if (p->closed || p->count[MEMBER_LOGIN] >= p->rules.max_logins ||
-	    pool_open(p) >= p->rules.max ||
-	    loop_now_us(p->loop) < p->next_login_us || !take_budget(p))
+	if (!may_open(p) || !budget_take(p->seat))
 		return false;
 	member_open(p);
 	return true;
@@ -65,21 +55,48 @@ worth_a_login(const struct pool *p, int64_t now)
 	return (double)(now - p->granted_us) > p->login_us;
 }
 
+/* Others are told only of a wish that nothing of our own stands in the way
+ * of. */
 void
 keeper_grow(struct pool *p)
 {
+	enum budget_need need = BUDGET_CONTENT;
 	int n = wanted(p);
 
-	if (n > 0 && worth_a_login(p, loop_now_us(p->loop)))
-		while (n-- > 0 && open_one(p))
-			;
+	if (n > 0 && !worth_a_login(p, loop_now_us(p->loop)))
+		n = 0;
+	while (n > 0 && open_one(p))
+		n--;
+	if (n > 0 && may_open(p))
+		need = budget_poor(p->seat, pool_open(p)) ? BUDGET_STARVES
+							  : BUDGET_WANTS;
+	budget_need(p->seat, need);
 	keeper_hurry(p);
 }
 
+/* Nobody waits here: what was idle for longest goes to where somebody does. */
+void
+keeper_give_way(struct pool *p)
+{
+	struct list *idle = &p->members[MEMBER_IDLE];
+
+	budget_need(p->seat, BUDGET_CONTENT);
+	if (!list_empty(idle) && budget_wanted(p->seat))
+		member_close(LIST_ENTRY(idle->prev, struct pool_member, link));
+}
+
+static int
+own_min(const struct pool *p)
+{
+	return budget_part(p->seat, p->rules.min);
+}
+
+/* Not what others wait for. */
 static void
 keep_min(struct pool *p)
 {
-	while (pool_open(p) < p->rules.min && open_one(p))
+	while (pool_open(p) < own_min(p) && !budget_wanted(p->seat) &&
+	       open_one(p))
 		;
 }
 
@@ -193,7 +210,7 @@ look_at_idle(struct pool *p, int64_t now)
 
 		if (now >= m->expires_us ||
 		    (now - m->since_us > p->rules.idle_us &&
-		     pool_open(p) > p->rules.min))
+		     pool_open(p) > own_min(p)))
 			member_close(m);
 		else if (now - m->checked_us > p->rules.validate_us)
 			member_ping(m);
@@ -231,6 +248,13 @@ look_at_leased(struct pool *p, int64_t now)
 }
 
 static void
+rest(struct pool *p)
+{
+	budget_need(p->seat, BUDGET_CONTENT);
+	p->tick_us = REST_US;
+}
+
+static void
 on_tick(struct loop_timer *t)
 {
 	struct pool *p = CONTAINER_OF(t, struct pool, tick);
@@ -250,7 +274,7 @@ on_tick(struct loop_timer *t)
 	if (pool_waiting(p) > 0)
 		pool_wake(p);
 	else
-		p->tick_us = REST_US;
+		rest(p);
 	loop_timer_start(&p->tick, p->tick_us);
 }
 

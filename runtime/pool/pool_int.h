@@ -53,7 +53,7 @@ struct pool {
 	struct resolve *resolve;
 	struct pool_rules rules;
 	struct pool_target target;
-	struct pool_budget *budget;
+	struct budget_seat *seat; /* of the budget shared with others */
 	void (*note)(void *arg, enum pool_note n, const char *text);
 	void *note_arg;
 
@@ -125,5 +125,6 @@ void keeper_start(struct pool *p);
 void keeper_stop(struct pool *p);
 void keeper_hurry(struct pool *p);
 void keeper_grow(struct pool *p);
+void keeper_give_way(struct pool *p);
 
 #endif

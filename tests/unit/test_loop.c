@@ -256,6 +256,27 @@ receive(struct loop_letter *letter)
 	done = ++received == SENDERS * LETTERS;
 }
 
+static void
+read_it(struct loop_letter *letter)
+{
+	(void)letter;
+	received++;
+}
+
+static void
+a_letter_on_its_way_is_read_when_the_loop_ends(void **state)
+{
+	struct loop_letter letter = {.run = read_it};
+	struct loop *l = loop_new();
+
+	(void)state;
+	received = 0;
+	loop_post(l, &letter);
+	loop_free(&l);
+	assert_int_equal(received, 1);
+	received = 0;
+}
+
 static void *
 post(void *arg)
 {
@@ -337,6 +358,8 @@ main(void)
 			an_outer_wait_that_ended_inside_an_inner_one_ends),
 		cmocka_unit_test(time_goes_forward),
 		cmocka_unit_test(letters_of_threads_wake_the_loop_in_order),
+		cmocka_unit_test(
+			a_letter_on_its_way_is_read_when_the_loop_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
