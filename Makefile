@@ -95,9 +95,10 @@ $(B)/liblunate.so: $(B)/liblunate.o runtime/package/liblunate.map
 		-o $@ $< $(LIBS) $(LUA_LIBS)
 
 # The Lua module takes the LuaJIT of the process that loads it: linking one
-# here would put a second LuaJIT beside it.
+# here would put a second LuaJIT beside it.  It stays loaded when its Lua state
+# is closed, for the next one: what it knows of statements is the process's.
 $(B)/lunate.so: $(B)/liblunate.o runtime/package/module.map
-	$(CC) -shared $(LDFLAGS_ALL) \
+	$(CC) -shared $(LDFLAGS_ALL) -Wl,-z,nodelete \
 		-Wl,--version-script,runtime/package/module.map \
 		-o $@ $< $(LIBS)
 

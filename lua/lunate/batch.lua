@@ -26,6 +26,13 @@ local function check(ops, options)
       error(("batch has no option '%s'"):format(tostring(key)), 3)
     end
   end
+  local width, retries = options.concurrency or 1, options.retries or 0
+  if type(width) ~= "number" or width < 1 then
+    error("batch: concurrency is a number from 1", 3)
+  end
+  if type(retries) ~= "number" or retries < 0 then
+    error("batch: retries is a number from 0", 3)
+  end
 end
 
 -- Indexes by priority, within one in the order given.

@@ -53,20 +53,30 @@ local function open_stream(client, options, sql, ...)
   if next(open_streams) then
     collectgarbage() -- one that was left by break gives its connection back
   end
-  local session, err = core.begin(client.ud, { session = true, long = true,
-    site = site(4) })
+  local all = dblib.merged(client, options)
+  local read_only = all and all.read_only or false
+  local session, err = core.begin(client.ud, { session = not read_only,
+    read_only = read_only, long = true, site = site(4) })
   if not session then
     error(err, 0)
   end
   local stream
-  stream, err = core.stream(client.ud, session,
-    dblib.merged(client, options), sql, ...)
+  stream, err = core.stream(client.ud, session, all, sql, ...)
   if not stream then
     session:finish()
     error(err, 0)
   end
   open_streams[stream] = true
   return stream, setmetatable({ stream = stream, session = session }, weak)
+end
+
+-- Only what reads alone is inside BEGIN READ ONLY: without its end the
+-- connection could not be used again.
+local function end_session(client, session)
+  if session:state() == "open" and session:is_transaction() then
+    core.run(client.ud, session, EXEC + CONTROL, nil, "ROLLBACK")
+  end
+  session:finish()
 end
 
 ---An iterator over a result of any size; a failure inside the loop raises.
@@ -89,7 +99,7 @@ function Client:rows(sql, ...)
     end
     open_streams[stream] = nil
     stream:close()
-    session:finish()
+    end_session(self, session)
     task.off_end(close_both, held)
     if err then
       error(err, 0)
@@ -250,6 +260,21 @@ local function with_copy(client, session, sql, work)
   return work(copy)
 end
 
+-- A context holds for a transaction: with one, COPY stands between BEGIN and
+-- COMMIT.
+local function copy_and_commit(client, session, sql, work)
+  local result, err = with_copy(client, session, sql, work)
+  if result == nil then
+    return nil, err
+  end
+  local ok
+  ok, err = core.run(client.ud, session, EXEC + CONTROL, nil, "COMMIT")
+  if not ok then
+    return nil, err
+  end
+  return result
+end
+
 -- Inside a transaction in its connection, else in one of its own.
 local function run_copy(client, sql, work)
   if type(sql) ~= "string" then
@@ -258,14 +283,16 @@ local function run_copy(client, sql, work)
   if client.tx then
     return with_copy(client, client.tx, sql, work)
   end
-  local session, err = core.begin(client.ud, { session = true, long = true,
+  local bare = core.context() == nil
+  local session, err = core.begin(client.ud, { session = bare, long = true,
     site = site(3) })
   if not session then
     return nil, err
   end
   task.on_end(session.finish, session)
   local result
-  result, err = with_copy(client, session, sql, work)
+  result, err = (bare and with_copy or copy_and_commit)(client, session, sql,
+    work)
   session:finish()
   task.off_end(session.finish, session)
   return result, err

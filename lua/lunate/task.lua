@@ -121,6 +121,7 @@ end
 
 ---Starts a task.
 ---@param fn function
+---@param ... any its arguments
 ---@return lunate.Task
 function M.spawn(fn, ...)
   if type(fn) ~= "function" then
@@ -173,15 +174,17 @@ function M.take_orphans()
 end
 
 -- Ends all that still run and waits for their finalizers, deaf to the end of
--- the task that waits.
+-- the task that waits and to its deadline.
 local function put_down(tasks)
   core.shield(1)
+  local before = core.deadline(0)
   for _, task in ipairs(tasks) do
     task:cancel()
   end
   for _, task in ipairs(tasks) do
     task:join()
   end
+  core.deadline(before)
   core.shield(-1)
 end
 
@@ -243,6 +246,7 @@ function M.sleep(seconds)
 end
 
 ---Lets other tasks run.
+---@return true|nil, lunate.Error?
 function M.pause()
   return core.sleep(0)
 end

@@ -198,6 +198,8 @@ copy_close(lua_State *L)
 
 	if (k->over)
 		return 0;
+	if (k->io.state != PGCOPY_DONE && !lua_db_ours(k->tx->db))
+		return 0; /* a child of fork() leaves all as it is */
 	pgcopy_abort(&k->io, LUNATE_ECANCELLED, "the COPY was given up");
 	end_copy(L, k);
 	return 0;

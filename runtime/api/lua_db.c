@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctl.h"
 #include "decode.h"
@@ -112,7 +113,10 @@ core_open(lua_State *L)
 	db->rt = m.worker->rt;
 	db->vm = vm;
 	list_init(&db->listeners);
-	db->ctl = db->rt->config.control_socket ? ctl_new(db->w) : NULL;
+	/* One socket a runtime: that of its first worker. */
+	db->ctl = db->rt->config.control_socket && db->w->index == 0
+			  ? ctl_new(db->w)
+			  : NULL;
 	list_init(&db->link);
 	list_push_back(&vm->dbs, &db->link);
 	luaL_getmetatable(L, "lunate.db");
@@ -141,12 +145,20 @@ db_stop(lua_State *L)
 	return 0;
 }
 
+bool
+lua_db_ours(const struct lua_db *db)
+{
+	return db->rt != NULL && db->rt->pid == getpid();
+}
+
 void
 lua_db_end(struct lua_db *db)
 {
 	list_remove(&db->link);
-	if (db->rt == NULL)
+	if (!lua_db_ours(db)) {
+		db->rt = NULL;
 		return;
+	}
 	lua_events_end(db);
 	if (db->ctl != NULL)
 		ctl_free(&db->ctl);
@@ -268,7 +280,7 @@ take_timeout(lua_State *L, struct op *op, struct vm *vm)
 		luaL_error(L, "option timeout wants seconds, not a %s",
 			   luaL_typename(L, -1));
 	loop_refresh(vm->loop);
-	at = loop_now_us(vm->loop) + (int64_t)(seconds * 1e6);
+	at = loop_now_us(vm->loop) + task_us(seconds);
 	if (op->deadline_us == 0 || at < op->deadline_us)
 		op->deadline_us = at > 0 ? at : 1;
 }
@@ -413,6 +425,8 @@ core_run(lua_State *L)
 	p.arena = &k->arena;
 	if (params_take(L, 6, &p, &e) < 0) {
 		free_call(k);
+		if (tx != NULL)
+			tx_failed(&tx->tx, &e);
 		return fail(L, &e);
 	}
 	k->op.vals = p.vals;

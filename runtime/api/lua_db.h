@@ -37,6 +37,10 @@ struct lua_tx {
 struct lua_db *lua_db_check(lua_State *L, int at);
 struct worker *lua_db_worker(struct lua_db *db);
 
+/* Is its runtime open, and of this process?  In a child of fork() sockets
+ * and threads are the parent's: nothing may be ended there. */
+bool lua_db_ours(const struct lua_db *db);
+
 /* The end of the runtime, and of all that hangs on it; harmless when it has
  * ended. */
 void lua_db_end(struct lua_db *db);

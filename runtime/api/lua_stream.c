@@ -29,7 +29,7 @@ struct stream {
 	bool held;    /* the connection is paused */
 	bool closed;
 	int ref;	   /* anchors the userdata while waiting */
-	struct lua_tx *tx; /* the session it runs in, ended with it */
+	struct lua_tx *tx; /* the session it runs in */
 	int tx_ref;	   /* registry: its userdata */
 };
 
@@ -163,6 +163,8 @@ stream_close(lua_State *L)
 	if (s->closed)
 		return 0;
 	s->closed = true;
+	if (s->running && !lua_db_ours(s->tx->db))
+		return 0; /* a child of fork() leaves all as it is */
 	if (s->running) {
 		err_set(&e, LUNATE_ECANCELLED, "the stream was closed");
 		op_end_now(&s->op, &e);
@@ -171,8 +173,22 @@ stream_close(lua_State *L)
 		rows_unpin(&s->chunks[--s->nchunks]);
 	op_fini(&s->op);
 	arena_fini(&s->arena);
-	lua_tx_finish(L, s->tx);
 	luaL_unref(L, LUA_REGISTRYINDEX, s->tx_ref);
+	return 0;
+}
+
+/* Nobody reads it any more (a loop left by break): its session goes with it,
+ * in the same collection. */
+static int
+stream_gc(lua_State *L)
+{
+	struct stream *s = check(L);
+	struct lua_tx *tx = s->tx;
+	bool open = !s->closed;
+
+	stream_close(L);
+	if (open)
+		lua_tx_finish(L, tx);
 	return 0;
 }
 
@@ -233,6 +249,7 @@ core_stream(lua_State *L)
 	s->op.vals = p.vals;
 	s->op.nvals = p.n;
 	s->op.sql = lua_tolstring(L, 5, &s->op.len);
+	s->op.sql = arena_dup(&s->arena, s->op.sql, s->op.len);
 	s->closed = false;
 	s->running = true;
 	op_start(&s->op);
@@ -242,7 +259,7 @@ core_stream(lua_State *L)
 
 static const luaL_Reg methods[] = {{"next", stream_next},
 				   {"close", stream_close},
-				   {"__gc", stream_close},
+				   {"__gc", stream_gc},
 				   {NULL, NULL}};
 
 void

@@ -201,7 +201,7 @@ core_sleep(lua_State *L)
 		}
 	}
 	loop_timer_init(&n->timer, vm->loop, nap_over);
-	loop_timer_start(&n->timer, (int64_t)(seconds * 1e6));
+	loop_timer_start(&n->timer, task_us(seconds));
 	return wait_await(L, &n->wait);
 }
 
@@ -269,7 +269,7 @@ core_deadline(lua_State *L)
 
 	lua_pushnumber(L, (double)*slot / 1e6);
 	if (!lua_isnoneornil(L, 1))
-		*slot = (int64_t)(luaL_checknumber(L, 1) * 1e6);
+		*slot = task_us(luaL_checknumber(L, 1));
 	return 1;
 }
 

@@ -88,8 +88,10 @@ lua_tx_finish(lua_State *L, struct lua_tx *t)
 	if (!t->open)
 		return;
 	t->open = false;
-	if (t->db->rt != NULL)
+	if (lua_db_ours(t->db))
 		tx_end(&t->tx);
+	else
+		tx_forget(&t->tx);
 	luaL_unref(L, LUA_REGISTRYINDEX, t->db_ref);
 }
 
@@ -110,6 +112,16 @@ tx_state(lua_State *L)
 	struct lua_tx *t = luaL_checkudata(L, 1, "lunate.tx");
 
 	lua_pushstring(L, t->open ? words[t->tx.state] : "closed");
+	return 1;
+}
+
+/* tx:is_transaction(): else it is a bare session */
+static int
+tx_is_transaction(lua_State *L)
+{
+	struct lua_tx *t = luaL_checkudata(L, 1, "lunate.tx");
+
+	lua_pushboolean(L, t->tx.begin[0] != 0);
 	return 1;
 }
 
@@ -145,13 +157,11 @@ tx_soil(lua_State *L)
 	return 0;
 }
 
-static const luaL_Reg methods[] = {{"finish", tx_finish},
-				   {"__gc", tx_finish},
-				   {"state", tx_state},
-				   {"failure", tx_failure},
-				   {"recovered", tx_recover},
-				   {"soil", tx_soil},
-				   {NULL, NULL}};
+static const luaL_Reg methods[] = {
+	{"finish", tx_finish},	 {"__gc", tx_finish},
+	{"state", tx_state},	 {"is_transaction", tx_is_transaction},
+	{"failure", tx_failure}, {"recovered", tx_recover},
+	{"soil", tx_soil},	 {NULL, NULL}};
 
 void
 lua_tx_open(lua_State *L)

@@ -253,7 +253,9 @@ take_table(const struct slot *s)
 	int len = (int)lua_objlen(s->L, s->at), rc;
 	const char *kind;
 
-	lua_getfield(s->L, s->at, "__lunate"); /* kind */
+	/* Raw: a metamethod that raises would leave the call behind. */
+	lua_pushliteral(s->L, "__lunate");
+	lua_rawget(s->L, s->at); /* kind */
 	kind = lua_tostring(s->L, -1);
 	if (kind != NULL)
 		rc = take_wrapped(s, kind);
@@ -287,8 +289,10 @@ take_cdata(const struct slot *s)
 
 	lua_getglobal(L, "tostring");
 	lua_pushvalue(L, s->at);
-	lua_call(L, 1, 1); /* text */
+	(void)lua_pcall(L, 1, 1, 0); /* text */
 	text = lua_tostring(L, -1);
+	if (text == NULL)
+		text = "";
 	digits = strspn(text, "-0123456789");
 	if (digits == 0 || (strcmp(text + digits, "LL") != 0 &&
 			    strcmp(text + digits, "ULL") != 0))

@@ -47,6 +47,8 @@ vm_open(lua_State *L, struct loop *loop)
 static void
 free_task(struct task *t)
 {
+	if (t->handle != NULL)
+		*t->handle = 1;
 	list_remove(&t->link);
 	loop_undefer(&t->job);
 	mem_free(t->context);
@@ -54,12 +56,29 @@ free_task(struct task *t)
 	mem_free(t);
 }
 
+/* A wait is freed by taking its answer, also when nobody reads it. */
+static void
+end_wait(struct vm *vm, struct wait *w)
+{
+	if (w != NULL && !w->finished)
+		w->cancel(w, LUNATE_ECANCELLED);
+	if (w == NULL || !w->finished)
+		return;
+	lua_settop(vm->L, 0);
+	(void)w->push(w, vm->L);
+	lua_settop(vm->L, 0);
+}
+
 void
 vm_close(struct vm *vm)
 {
 	OBJ_CHECK(vm, VM_MAGIC);
-	LIST_EACH_SAFE (link, &vm->tasks)
-		free_task(LIST_ENTRY(link, struct task, link));
+	LIST_EACH_SAFE (link, &vm->tasks) {
+		struct task *t = LIST_ENTRY(link, struct task, link);
+
+		end_wait(vm, t->wait);
+		free_task(t);
+	}
 	if (vm->own_loop)
 		loop_free(&vm->loop);
 	mem_free(vm->context);
@@ -137,8 +156,6 @@ over(struct task *t, int rc)
 		luaL_traceback(vm->L, t->co, lua_tostring(t->co, -1), 0);
 		obj_panic(__FILE__, __LINE__, lua_tostring(vm->L, -1));
 	}
-	if (t->handle != NULL)
-		*t->handle = 1;
 	luaL_unref(vm->L, LUA_REGISTRYINDEX, t->ref);
 	vm->idle = --vm->live == 0;
 	free_task(t);
@@ -256,10 +273,27 @@ wait_finish(struct wait *w)
 		loop_defer(w->vm->loop, LOOP_TASKS, &w->task->job);
 }
 
+/* Beyond what a clock of microseconds can tell is never, or long ago. */
+int64_t
+task_us(double seconds)
+{
+	const double most = (double)(INT64_MAX / 4);
+	double us = seconds * 1e6;
+
+	if (us >= most)
+		return INT64_MAX / 4;
+	return us > -most ? (int64_t)us : -(INT64_MAX / 4);
+}
+
 void
 wait_check(lua_State *L)
 {
 	struct vm *vm = vm_of(L);
+
+	if (vm->cur != NULL && vm->cur->wait != NULL)
+		luaL_error(L, "the coroutine was resumed while it waits, by a "
+			      "coroutine.resume older than lunate: require "
+			      "lunate before it is kept in a variable");
 
 	if (vm->cur == NULL || lua_isyieldable(L))
 		return;
@@ -299,10 +333,13 @@ wait_await(lua_State *L, struct wait *w)
 	t->wait = w;
 	if (w->finished)
 		loop_defer(vm->loop, LOOP_TASKS, &t->job);
+	/* What the wait was made of (the database, the text) is yielded too:
+	 * so it stays on a stack, out of the collector's reach. */
 	if (L == t->co)
-		return lua_yield(L, 0);
+		return lua_yield(L, lua_gettop(L));
 	lua_pushlightuserdata(L, &token);
-	return lua_yield(L, 1);
+	lua_insert(L, 1);
+	return lua_yield(L, lua_gettop(L));
 }
 
 void

@@ -106,6 +106,9 @@ bool task_cancelled(struct vm *vm);
 int64_t task_deadline(const struct vm *vm);
 const char *task_context(const struct vm *vm);
 
+/* Seconds of a script in microseconds; what is beyond ends at the edge. */
+int64_t task_us(double seconds);
+
 /* Function and arguments are on top of L (1 + nargs values), taken away. */
 struct task *task_spawn(struct vm *vm, lua_State *L, int nargs);
 void task_cancel(struct task *t);

@@ -236,6 +236,8 @@ mode_of(const struct op *op)
 {
 	if (op->tx != NULL)
 		return op->tx->mode;
+	if ((op->flags & OP_READ_ONLY) && !op->read)
+		return POOL_READ; /* what it calls might write: not here */
 	if (op->cls == RULES_CRITICAL)
 		return POOL_CRITICAL;
 	return op->read && op->cls == RULES_READ ? POOL_READ : POOL_WRITE;
@@ -321,6 +323,17 @@ lease(struct op *op)
 	return WAIT;
 }
 
+/* A way back needs no context, and a failed transaction would not take it. */
+static unsigned
+flags_in_tx(const struct op *op)
+{
+	if (op->stmt->tx == STMT_TX_ROLLBACK ||
+	    op->stmt->tx == STMT_TX_ROLLBACK_TO ||
+	    tx_has_context(op->tx, op->context))
+		return PGREQ_IN_TX;
+	return PGREQ_IN_TX | PGREQ_NEW_CTX;
+}
+
 /* Only inside a transaction or session; the pool sends all else itself. */
 static enum next
 send(struct op *op)
@@ -340,7 +353,7 @@ send(struct op *op)
 	if (t->begin[0] != 0 && t->state == TX_FRESH)
 		r->prelude = t->begin;
 	else if (t->begin[0] != 0)
-		r->flags |= PGREQ_IN_TX;
+		r->flags |= flags_in_tx(op);
 	tx_op_began(t, op);
 	pool_member_send(t->member, r);
 	op->step = SEND;

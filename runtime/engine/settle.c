@@ -89,6 +89,24 @@ settle_lost(struct op *op)
 	return END;
 }
 
+/* The server never ran it, and where it stood nothing is broken: outside, or
+ * in a session that is in no transaction of its own. */
+static bool
+may_run_again(struct op *op)
+{
+	struct tx *t = op->tx;
+
+	if (op->attempts >= 20)
+		return false;
+	if (t == NULL)
+		return true;
+	if (t->begin[0] != 0 || t->state == TX_CLOSED ||
+	    pgconn_in_tx(pool_member_conn(t->member)))
+		return false;
+	t->op = NULL; /* as if it had not been sent */
+	return true;
+}
+
 enum next
 op_settle(struct op *op)
 {
@@ -103,7 +121,7 @@ op_settle(struct op *op)
 		return settle_failed(op);
 	case PGREQ_NOT_RUN:
 		catalog_saw(op->w->catalog, &op->req.err);
-		if (op->attempts < 20 && op->tx == NULL) {
+		if (may_run_again(op)) {
 			op->solo = op->attempts > 2;
 			return AGAIN;
 		}

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "mem.h"
+
 static const char *
 level(const char *name)
 {
@@ -62,12 +64,39 @@ tx_ready(const struct tx *t, struct err *e)
 	return 0;
 }
 
+bool
+tx_has_context(const struct tx *t, const char *context)
+{
+	OBJ_CHECK(t, TX_MAGIC);
+	if (t->unsure)
+		return false;
+	if (t->context == NULL || context == NULL)
+		return t->context == context;
+	return strcmp(t->context, context) == 0;
+}
+
+/* Going back to a savepoint also takes back the context set since. */
+static void
+note_context(struct tx *t, const struct op *op)
+{
+	if (op->stmt->tx == STMT_TX_ROLLBACK_TO) {
+		t->unsure = true;
+		return;
+	}
+	if (tx_has_context(t, op->context))
+		return;
+	mem_free(t->context);
+	t->context = mem_dups(op->context);
+	t->unsure = false;
+}
+
 void
 tx_op_began(struct tx *t, struct op *op)
 {
 	OBJ_CHECK(t, TX_MAGIC);
 	assert(t->op == NULL && t->member != NULL);
 	t->op = op;
+	note_context(t, op);
 	if (t->state == TX_FRESH)
 		t->state = TX_OPEN;
 }
@@ -113,12 +142,21 @@ tx_recovered(struct tx *t)
 }
 
 void
+tx_forget(struct tx *t)
+{
+	OBJ_CHECK(t, TX_MAGIC);
+	t->state = TX_CLOSED;
+	mem_free(t->context);
+	t->context = NULL;
+}
+
+void
 tx_end(struct tx *t)
 {
 	OBJ_CHECK(t, TX_MAGIC);
 	if (t->op != NULL)
 		op_cancel(t->op, LUNATE_ECANCELLED);
-	t->state = TX_CLOSED;
+	tx_forget(t);
 	if (t->member != NULL)
 		pool_release(t->w->pool, &t->member, t->dirty);
 }

@@ -41,6 +41,8 @@ struct tx {
 	bool dirty;	 /* its session has to be reset */
 	bool ddl;	 /* the schema was changed in it */
 	bool lost;	 /* its connection died */
+	bool unsure;	 /* which context is in force there */
+	char *context;	 /* the one that was set last, or NULL */
 	struct err err;	 /* FAILED: what failed first */
 };
 
@@ -62,13 +64,19 @@ int tx_init(struct tx *t, struct worker *w, const struct tx_options *o,
 MUST_USE
 int tx_ready(const struct tx *t, struct err *e);
 
-/* Told by op: its request ended. */
+/* Is this context (NULL = none) the one in force in the transaction? */
+bool tx_has_context(const struct tx *t, const char *context);
+
+/* Told by op: its request goes out, and ended. */
 void tx_op_began(struct tx *t, struct op *op);
 void tx_op_ended(struct tx *t, struct op *op);
 
 /* Gives the connection back.  What was not committed is rolled back, without
  * waiting.  Harmless when it is closed. */
 void tx_end(struct tx *t);
+
+/* Instead of tx_end() when its worker has ended already. */
+void tx_forget(struct tx *t);
 
 /* Something in it failed that was no operation (COPY). */
 void tx_failed(struct tx *t, const struct err *e);

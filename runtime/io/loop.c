@@ -197,6 +197,9 @@ loop_defer(struct loop *l, enum loop_phase phase, struct loop_job *job)
 	OBJ_CHECK(l, LOOP_MAGIC);
 	if (!list_linked(&job->link))
 		list_push_back(&l->jobs[phase], &job->link);
+	/* An event fed by a job comes behind the end of its turn: what it
+	 * defers must not wait for another event. */
+	ev_idle_start(l->ev, &l->idle);
 }
 
 void

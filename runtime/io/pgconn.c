@@ -420,6 +420,14 @@ pgconn_forget(struct pgconn *c)
 }
 
 void
+pgconn_discard(struct pgconn *c)
+{
+	pgconn_forget(c);
+	LIST_EACH_SAFE (link, &c->retired)
+		pgprep_discard_link(c, link);
+}
+
+void
 pgconn_free(struct pgconn **pc)
 {
 	struct pgconn *c;

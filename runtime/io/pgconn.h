@@ -115,6 +115,9 @@ bool pgconn_in_tx(const struct pgconn *c);
 /* Forget all prepared statements (the schema changed). */
 void pgconn_forget(struct pgconn *c);
 
+/* As forget, when the server is about to forget them too (DISCARD ALL). */
+void pgconn_discard(struct pgconn *c);
+
 int pgconn_backend_pid(const struct pgconn *c);
 
 /* Reported parameter ("server_version", "in_hot_standby"), or NULL. */

@@ -137,6 +137,7 @@ void pgprep_hold(struct pgconn *c, struct pgprep *p);
 void pgprep_drop(struct pgconn *c, struct pgprep *p);
 void pgprep_retire(struct pgconn *c, struct pgprep *p, bool server_knows);
 void pgprep_retire_link(struct pgconn *c, struct list *link);
+void pgprep_discard_link(struct pgconn *c, struct list *link);
 bool pgprep_send_closes(struct pgconn *c);
 void pgprep_free_all(struct pgconn *c);
 

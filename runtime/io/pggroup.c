@@ -207,11 +207,18 @@ same_context(const char *a, const char *b)
 }
 
 static bool
+wants_context(const struct pgreq *r, const char *in_force)
+{
+	return (r->flags & PGREQ_NEW_CTX) ||
+	       !same_context(in_force, r->context);
+}
+
+static bool
 send_request(struct pgconn *c, struct pgreq *r, const char *in_force)
 {
 	if (r->prelude != NULL && !send_plain(c, r, PGITEM_PRELUDE, r->prelude))
 		return false;
-	if (!same_context(in_force, r->context) && !send_context(c, r))
+	if (wants_context(r, in_force) && !send_context(c, r))
 		return false;
 	if (r->guard != NULL && !send_plain(c, r, PGITEM_GUARD, r->guard))
 		return false;
@@ -243,7 +250,7 @@ check_group(const struct list *reqs)
 	assert(n > 0 && (writes == 0 || n == 1));
 }
 
-/* Inside BEGIN the context was set at its start and stays. */
+/* Inside BEGIN a context that was set stays until another one is. */
 static const char *
 context_at_start(const struct pgreq *r)
 {
@@ -268,7 +275,8 @@ send_group(struct pgconn *c, struct pggroup *g)
 static bool
 send_closes(struct pgconn *c, const struct pgreq *r)
 {
-	if (list_empty(&c->retired) || (r->flags & PGREQ_IN_TX))
+	if (list_empty(&c->retired) || (r->flags & PGREQ_IN_TX) ||
+	    pgconn_in_tx(c)) /* a BEGIN of the sender's own */
 		return true;
 	if (!pgprep_send_closes(c))
 		return true;
@@ -342,6 +350,7 @@ pgconn_abandon(struct pgreq *r)
 		return;
 	OBJ_CHECK(c, PGCONN_MAGIC);
 	forget_request(c, r);
+	pgconn_resume(c); /* who held the stream back is gone */
 	if (c->nreqs == 0 && c->ngroups > 0 && c->state == PGCONN_READY)
 		pgcancel_start(c, NULL);
 }

@@ -137,6 +137,12 @@ pgprep_retire_link(struct pgconn *c, struct list *link)
 	pgprep_retire(c, LIST_ENTRY(link, struct pgprep, link), true);
 }
 
+void
+pgprep_discard_link(struct pgconn *c, struct list *link)
+{
+	pgprep_retire(c, LIST_ENTRY(link, struct pgprep, link), false);
+}
+
 /* Sends DEALLOCATE for every retired name nothing in flight uses.  Returns
  * whether anything was sent (a Sync must follow). */
 bool

@@ -63,11 +63,12 @@ struct pgpart {
 };
 
 enum pgreq_flags {
-	PGREQ_READ = 1,	   /* proven read: may share its group */
-	PGREQ_XID = 2,	   /* ask for the transaction id */
-	PGREQ_STREAM = 4,  /* rows come in chunks, through chunk() */
-	PGREQ_UNNAMED = 8, /* do not keep it prepared */
-	PGREQ_IN_TX = 16,  /* inside BEGIN: context was set at its start */
+	PGREQ_READ = 1,	    /* proven read: may share its group */
+	PGREQ_XID = 2,	    /* ask for the transaction id */
+	PGREQ_STREAM = 4,   /* rows come in chunks, through chunk() */
+	PGREQ_UNNAMED = 8,  /* do not keep it prepared */
+	PGREQ_IN_TX = 16,   /* inside BEGIN: its context is in force already */
+	PGREQ_NEW_CTX = 32, /* IN_TX: it is not, and has to be set */
 };
 
 struct pgreq {

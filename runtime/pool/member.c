@@ -424,7 +424,7 @@ member_reset(struct pool_member *m)
 {
 	member_enter(m, MEMBER_BUSY);
 	m->dirty = false;
-	pgconn_forget(m->conn);
+	pgconn_discard(m->conn);
 	m->mode = POOL_MODES; /* unknown: whatever comes next sets it */
 	m->reset = true;
 	send_chore(m, new_chore("DISCARD ALL"));

@@ -200,6 +200,14 @@ describe("a batch", function()
     assert.equal(5, ended)
   end)
 
+  it("wants a window of at least one, and no fewer retries than none",
+    function()
+      for _, options in ipairs { { concurrency = 0 }, { concurrency = "x" },
+        { retries = -1 } } do
+        assert.error(function() db:batch({ insert(1) }, options) end)
+      end
+    end)
+
   it("wants a list of operations", function()
     assert.error(function() db:batch() end)
     assert.error(function() db:batch({ 1 }) end)

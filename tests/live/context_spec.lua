@@ -102,6 +102,55 @@ describe("a context", function()
     end))
   end)
 
+  it("that changes inside a transaction is that of each statement", function()
+    assert(db:transaction(function(tx)
+      assert.is_nil(tenant_of(tx))
+      db:with_tenant("a", function()
+        assert.equal("a", tenant_of(tx))
+        db:with_tenant("b", function() assert.equal("b", tenant_of(tx)) end)
+        assert.equal("a", tenant_of(tx))
+      end)
+      assert.is_nil(tenant_of(tx))
+      return true
+    end))
+  end)
+
+  it("is set again after a savepoint was rolled back", function()
+    db:with_tenant("a", function()
+      assert(db:transaction(function(tx)
+        assert.equal("a", tenant_of(tx))
+        tx:transaction(function()
+          db:with_tenant("b", function()
+            assert.equal("b", tenant_of(tx))
+            tx:query("select 1 / 0")
+          end)
+        end)
+        assert.equal("a", tenant_of(tx))
+        db:with_tenant("b", function()
+          tx:transaction(function() error("x") end)
+          assert.equal("b", tenant_of(tx))
+        end)
+        return true
+      end))
+    end)
+  end)
+
+  it("is carried by a COPY of its own session", function()
+    assert(db:script([[
+      create table copied (a int, ctx text
+        default current_setting('lunate.ctx', true));
+    ]]))
+    db:with_tenant("a", function()
+      assert.equal(2, assert(db:copy_in("copy copied (a) from stdin",
+        "1\n2\n")))
+    end)
+    local rows = assert(db:query("select ctx from copied"))
+    assert.equal(2, rows.n)
+    for _, row in ipairs(rows) do
+      assert.equal("a", cjson.decode(row.ctx).tenant)
+    end
+  end)
+
   it("with_clinic is the same by another name", function()
     assert.equal("c1", db:with_clinic("c1", tenant_of))
   end)

@@ -90,6 +90,19 @@ describe("a task", function()
     assert.error(function() lunate.spawn("x") end)
   end)
 
+  it("that waits keeps the database it asked", function()
+    local task = lunate.spawn(function()
+      return lunate.open({ url = pg.shared():url_of("task_spec"),
+        control_socket = false }):one("select pg_sleep(0.1), 7 as n")
+    end)
+    while task:status() == "running" do
+      collectgarbage()
+      lunate.sleep(0.005)
+    end
+    local row, err = task:join()
+    assert.equal(7, row and row.n, tostring(err))
+  end)
+
   it("left running does not keep a program from ending", function()
     local r = live.luajit([[
       local lunate = require "lunate"
@@ -157,6 +170,20 @@ describe("all", function()
       assert.is_true(seen)
     end)
     nothing_runs("all fails")
+  end)
+
+  it("waits for the finalizers of what it ends, also at a deadline", function()
+    local ended
+    live.in_task(function()
+      live.refused("deadline", lunate.deadline(0.02, lunate.all, function()
+        lunate.finally(function()
+          lunate.sleep(0.05)
+          ended = true
+        end)
+        lunate.sleep(30)
+      end))
+    end)
+    assert.is_true(ended)
   end)
 
   it("gives an error that one raised", function()
@@ -273,6 +300,20 @@ describe("a deadline", function()
       end))
     end)
     nothing_runs("deadline */")
+  end)
+
+  it("that never comes is none", function()
+    live.both(function()
+      assert(lunate.deadline(math.huge, db.query, db, "select 1"))
+      assert(db:query({ timeout = math.huge }, "select 1"))
+      live.refused("deadline", lunate.deadline(-math.huge, db.query, db,
+        "select 1"))
+    end)
+    local t = lunate.spawn(lunate.sleep, math.huge)
+    lunate.sleep(0.02)
+    assert.equal("running", t:status())
+    t:cancel()
+    t:join()
   end)
 
   it("gives what the function returned, and its arguments", function()

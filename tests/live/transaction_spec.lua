@@ -81,6 +81,13 @@ describe("a transaction", function()
     end)
   end)
 
+  it("with a statement whose parameter did not fit is that error", function()
+    live.refused("parameters", db:transaction(function(tx)
+      tx:exec("select $1::int", {})
+      return true
+    end))
+  end)
+
   it("after a failed statement refuses the next with the reason", function()
     local later
     db:transaction(function(tx)
