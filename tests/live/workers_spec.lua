@@ -10,7 +10,8 @@ setup(function() url = pg.database("workers_spec") end)
 
 -- Runs a Lua text in n workers.
 local function run(n, text, env, ...)
-  local vars = { DATABASE_URL = url, DB_POOL_MIN = "0", DATABASE_SCHEMA = "public" }
+  local vars = { DATABASE_URL = url, DATABASE_SCHEMA = "public",
+    DB_POOL_MIN = "0" }
   for k, v in pairs(env or {}) do vars[k] = v end
   return sh.run { sh.build .. "/lunate", "run", "--workers", tostring(n),
     sh.tmpfile(text, ".lua"), env = vars, cwd = sh.tmpdir(), ... }
