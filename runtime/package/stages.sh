@@ -94,6 +94,8 @@ tests()
 	stage "unit tests, address sanitizer" "${run[@]}" SAN=asan test-unit
 	stage "live tests, address sanitizer" "${run[@]}" SAN=asan test-live
 	stage "unit tests, thread sanitizer" "${run[@]}" SAN=tsan test-unit
+	stage "workers, thread sanitizer" \
+		"${run[@]}" SAN=tsan test-live T=workers
 	stage "build and unit tests with clang" \
 		"${run[@]}" CC=clang B=build/clang all test-unit
 	luajit2_stage
