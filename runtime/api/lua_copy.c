@@ -113,6 +113,8 @@ push_state(lua_State *L, struct copy *k)
 		end_copy(L, k);
 		if (e.code != 0)
 			return fail(L, &e);
+		if (k->complete && k->wait.vm->cur != NULL)
+			k->wait.vm->cur->writes++;
 		lua_pushliteral(L, "done");
 		lua_pushnumber(L, (double)k->io.affected);
 		return 2;
