@@ -54,35 +54,53 @@ end
 
 ---All rows.
 ---@param sql string|table SQL text, or options before it
+---@param ... any values of $1, $2, ...
 ---@return table[]|nil rows, lunate.Error? err
 function Client:query(sql, ...)
   return run(self, QUERY, sql, ...)
 end
 
 ---How many rows were changed.
+---@param sql string|table SQL text, or options before it
+---@param ... any values of $1, $2, ...
 ---@return integer|nil affected, lunate.Error? err
 function Client:exec(sql, ...)
   return run(self, EXEC, sql, ...)
 end
 
 ---The only row; nil, nil when there is none.
+---@param sql string|table SQL text, or options before it
+---@param ... any values of $1, $2, ...
 ---@return table|nil row, lunate.Error? err
 function Client:one(sql, ...)
   return run(self, ONE, sql, ...)
 end
 
 ---@class lunate.Statement
+---@field private client lunate.Client
+---@field private options table
+---@field private sql string
+---@operator call(...): table[]|nil, lunate.Error?
 local Statement = {}
 Statement.__index = Statement
 
+---As client:query with its text; also st(...).
+---@param ... any
+---@return table[]|nil rows, lunate.Error? err
 function Statement:query(...)
   return self.client:query(self.options, self.sql, ...)
 end
 
+---As client:exec with its text.
+---@param ... any
+---@return integer|nil affected, lunate.Error? err
 function Statement:exec(...)
   return self.client:exec(self.options, self.sql, ...)
 end
 
+---As client:one with its text.
+---@param ... any
+---@return table|nil row, lunate.Error? err
 function Statement:one(...)
   return self.client:one(self.options, self.sql, ...)
 end
@@ -90,7 +108,8 @@ end
 Statement.__call = Statement.query
 
 ---A statement with its options, to be run many times.
----@param sql string|table
+---@param sql string|table SQL text, or options before it
+---@param text string? the SQL text, behind options
 ---@return lunate.Statement
 function Client:prepare(sql, text)
   local options = {}
@@ -164,10 +183,12 @@ function Database:with_tenant(id, fn)
   return context.with({ tenant = id }, fn, self)
 end
 
+---The same by the application's word.
 Database.with_clinic = Database.with_tenant
 
 ---No new work; waits for what runs, at most `seconds` (30).
 ---@param seconds number?
+---@return true
 function Database:close(seconds)
   local until_ = core.now() + (seconds or 30)
   -- Loops left by break give their connections back: the first round ends a

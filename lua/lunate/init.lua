@@ -28,6 +28,12 @@ require "lunate.batch"
 require "lunate.events"
 
 ---@class lunate
+---@field version string
+---@field null userdata SQL NULL
+---@field now fun(): number seconds, monotonic
+---@field defaults table options that open() starts from
+---@field worker integer? in `lunate run`: which thread, from 0
+---@field workers integer? in `lunate run`: how many threads
 local M = {
   version = core.version,
   null = core.null,
@@ -87,6 +93,8 @@ function M.open(options)
 end
 
 ---A parameter that is written as JSON.
+---@param value any
+---@return table parameter
 function M.json(value)
   return { __lunate = "json", value }
 end
@@ -94,6 +102,7 @@ end
 ---A parameter that is an array, of n elements (holes are NULL).
 ---@param t table
 ---@param n integer?
+---@return table parameter
 function M.array(t, n)
   if type(t) ~= "table" then
     error("lunate.array wants a table", 2)
@@ -103,6 +112,7 @@ end
 
 ---A parameter of bytes.
 ---@param s string
+---@return table parameter
 function M.bytea(s)
   if type(s) ~= "string" then
     error("lunate.bytea wants a string", 2)

@@ -121,6 +121,7 @@ end
 
 ---Starts a task.
 ---@param fn function
+---@param ... any its arguments
 ---@return lunate.Task
 function M.spawn(fn, ...)
   if type(fn) ~= "function" then
@@ -245,6 +246,7 @@ function M.sleep(seconds)
 end
 
 ---Lets other tasks run.
+---@return true|nil, lunate.Error?
 function M.pause()
   return core.sleep(0)
 end

@@ -7,6 +7,14 @@ local dblib = require "lunate.db"
 local Client, Database = dblib.Client, dblib.Database
 local EXEC = 1
 
+---@class lunate.TransactionOptions
+---@field isolation "read committed"|"repeatable read"|"serializable"|nil
+---@field read_only boolean?
+---@field deferrable boolean?
+---@field critical boolean? the time limit of class critical
+---@field retries integer? 3: of serialization failures and deadlocks
+---@field timeout number? seconds, for all of it
+
 ---@class lunate.Transaction: lunate.Client
 local Transaction = setmetatable({}, { __index = Client })
 Transaction.__index = Transaction
@@ -125,7 +133,7 @@ end
 
 ---Runs fn(tx) between BEGIN and COMMIT.
 ---@param fn fun(tx: lunate.Transaction): ...
----@param options table?
+---@param options lunate.TransactionOptions?
 ---@return any ...
 function Database:transaction(fn, options)
   dblib.check_function("transaction", fn)

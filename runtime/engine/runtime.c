@@ -36,7 +36,7 @@ fill_pool_rules(struct runtime *rt)
 		.age_ms = 50,
 		.timeout_ms = {c->read_timeout, c->write_timeout,
 			       c->critical_timeout}};
-	rt->budget.max = (int)c->pool_max;
+	budget_init(&rt->budget, (int)c->pool_max);
 }
 
 static void
@@ -195,6 +195,7 @@ runtime_unpin(struct runtime **prt)
 	crew_free(&rt->crew, 2000);
 	rules_source_fini(&rt->rules);
 	events_free(&rt->events);
+	budget_fini(&rt->budget);
 	free_runtime(rt);
 }
 

@@ -69,13 +69,10 @@ end_of_turn(struct ev_loop *ev, ev_prepare *w, int events)
 
 /* The stack is newest first; letters are run in the order of posting. */
 static void
-read_letters(struct ev_loop *ev, ev_async *w, int events)
+run_letters(struct loop *l)
 {
 	struct loop_letter *newest, *oldest = NULL, *next;
-	struct loop *l;
 
-	(void)ev, (void)events;
-	OBJ_CAST(l, w->data, LOOP_MAGIC);
 	newest = __atomic_exchange_n(&l->letters, NULL, __ATOMIC_ACQUIRE);
 	for (; newest != NULL; newest = next) {
 		next = newest->next;
@@ -86,6 +83,16 @@ read_letters(struct ev_loop *ev, ev_async *w, int events)
 		next = oldest->next;
 		oldest->run(oldest);
 	}
+}
+
+static void
+read_letters(struct ev_loop *ev, ev_async *w, int events)
+{
+	struct loop *l;
+
+	(void)ev, (void)events;
+	OBJ_CAST(l, w->data, LOOP_MAGIC);
+	run_letters(l);
 }
 
 struct loop *
@@ -190,6 +197,9 @@ loop_defer(struct loop *l, enum loop_phase phase, struct loop_job *job)
 	OBJ_CHECK(l, LOOP_MAGIC);
 	if (!list_linked(&job->link))
 		list_push_back(&l->jobs[phase], &job->link);
+	/* An event fed by a job comes behind the end of its turn: what it
+	 * defers must not wait for another event. */
+	ev_idle_start(l->ev, &l->idle);
 }
 
 void
@@ -266,7 +276,7 @@ loop_free(struct loop **pl)
 	struct loop *l;
 
 	OBJ_TAKE(l, pl, LOOP_MAGIC);
-	read_letters(l->ev, &l->async, 0);
+	run_letters(l);
 	ev_prepare_stop(l->ev, &l->prepare);
 	ev_idle_stop(l->ev, &l->idle);
 	ev_async_stop(l->ev, &l->async);

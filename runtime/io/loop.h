@@ -97,7 +97,7 @@ void loop_turn(struct loop *l, double seconds);
 void loop_stop(struct loop *l);
 
 /* No watcher or job may be left that anybody still waits for.  Letters that
- * have arrived are read, which frees them. */
+ * are still there are run, so that they free themselves. */
 void loop_free(struct loop **pl);
 
 #endif

@@ -151,5 +151,5 @@ dispatch_run(struct pool *p)
 	if (pool_waiting(p) > 0)
 		keeper_grow(p);
 	else
-		keeper_spare(p);
+		keeper_give_way(p);
 }

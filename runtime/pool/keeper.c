@@ -9,108 +9,21 @@
 
 #define HURRY_US 10000
 #define REST_US 1000000
-#define SHARED_REST_US 100000 /* others may want what rests here */
-#define ASK_US 50000
-#define GIVE_US 100000 /* what was given up is another's for so long */
 #define PING_US 5000000
 #define TOLD_US 10000000
-
-/* Never above max, not even for a moment: others look at it too. */
-static bool
-take_budget(struct pool *p)
-{
-	int max = __atomic_load_n(&p->budget->max, __ATOMIC_RELAXED);
-	int open = __atomic_load_n(&p->budget->open, __ATOMIC_RELAXED);
-
-	do {
-		if (open >= max)
-			return false;
-	} while (!__atomic_compare_exchange_n(&p->budget->open, &open, open + 1,
-					      true, __ATOMIC_RELAXED,
-					      __ATOMIC_RELAXED));
-	return true;
-}
-
-/* ---- what pools of one budget owe each other ----------------------------- */
-
-static int
-pools(const struct pool *p)
-{
-	return __atomic_load_n(&p->budget->pools, __ATOMIC_RELAXED);
-}
-
-static int
-share_of_max(const struct pool *p)
-{
-	return __atomic_load_n(&p->budget->max, __ATOMIC_RELAXED) / pools(p);
-}
-
-/* Nothing is left, and somebody waits here.  Said anew now and then: what was
- * given up may have gone to a third one. */
-static void
-ask_for_one(struct pool *p)
-{
-	int64_t now = loop_now_us(p->loop);
-	bool poor = pool_open(p) == 0 || pool_open(p) < share_of_max(p);
-
-	if (pools(p) < 2 || (p->asked_us != 0 && now - p->asked_us < ASK_US))
-		return;
-	p->asked_us = now;
-	__atomic_store_n(&p->budget->wanted,
-			 poor ? POOL_WANTS_SHARE : POOL_WANTS_IDLE,
-			 __ATOMIC_RELAXED);
-}
-
-/* What was given up is not taken back at once. */
-static bool
-has_just_given(const struct pool *p)
-{
-	return p->gave_us != 0 && pool_open(p) >= share_of_max(p) &&
-	       loop_now_us(p->loop) - p->gave_us < GIVE_US;
-}
-
-/* Is a connection of this pool to be closed for another one?  True at most
- * once for each time one is asked for. */
-bool
-keeper_gives_way(struct pool *p)
-{
-	int wanted = __atomic_load_n(&p->budget->wanted, __ATOMIC_RELAXED);
-
-	if (wanted == 0)
-		return false;
-	if (pool_waiting(p) > 0 &&
-	    (wanted != POOL_WANTS_SHARE || pool_open(p) <= share_of_max(p)))
-		return false;
-	if (__atomic_exchange_n(&p->budget->wanted, 0, __ATOMIC_RELAXED) == 0)
-		return false;
-	p->gave_us = loop_now_us(p->loop);
-	return true;
-}
-
-/* Nobody waits here: the connection that rested longest is for others. */
-void
-keeper_spare(struct pool *p)
-{
-	struct list *idle = &p->members[MEMBER_IDLE];
-
-	if (!list_empty(idle) && keeper_gives_way(p))
-		member_close(LIST_ENTRY(idle->prev, struct pool_member, link));
-}
-
-/* ---- growth ------------------------------------------------------------- */
 
 static bool
 may_open(const struct pool *p)
 {
 	return !p->closed && p->count[MEMBER_LOGIN] < p->rules.max_logins &&
-	       pool_open(p) < p->rules.max && !has_just_given(p) &&
+	       pool_open(p) < p->rules.max &&
 	       loop_now_us(p->loop) >= p->next_login_us;
 }
 
 static bool
 open_one(struct pool *p)
 {
-	if (!may_open(p) || !take_budget(p))
+	if (!may_open(p) || !budget_take(p->seat))
 		return false;
 	member_open(p);
 	return true;
@@ -142,25 +55,48 @@ worth_a_login(const struct pool *p, int64_t now)
 	return (double)(now - p->granted_us) > p->login_us;
 }
 
+/* Others are told only of a wish that nothing of our own stands in the way
+ * of. */
 void
 keeper_grow(struct pool *p)
 {
+	enum budget_need need = BUDGET_CONTENT;
 	int n = wanted(p);
 
-	if (n > 0 && worth_a_login(p, loop_now_us(p->loop)))
-		while (n-- > 0 && open_one(p))
-			;
-	if (n >= 0 && may_open(p))
-		ask_for_one(p);
+	if (n > 0 && !worth_a_login(p, loop_now_us(p->loop)))
+		n = 0;
+	while (n > 0 && open_one(p))
+		n--;
+	if (n > 0 && may_open(p))
+		need = budget_poor(p->seat, pool_open(p)) ? BUDGET_STARVES
+							  : BUDGET_WANTS;
+	budget_need(p->seat, need);
 	keeper_hurry(p);
 }
 
+/* Nobody waits here: what was idle for longest goes to where somebody does. */
+void
+keeper_give_way(struct pool *p)
+{
+	struct list *idle = &p->members[MEMBER_IDLE];
+
+	budget_need(p->seat, BUDGET_CONTENT);
+	if (!list_empty(idle) && budget_wanted(p->seat))
+		member_close(LIST_ENTRY(idle->prev, struct pool_member, link));
+}
+
+static int
+own_min(const struct pool *p)
+{
+	return budget_part(p->seat, p->rules.min);
+}
+
+/* Not what others wait for. */
 static void
 keep_min(struct pool *p)
 {
-	if (p->gave_us != 0 && loop_now_us(p->loop) - p->gave_us < REST_US)
-		return; /* it is not taken back at once */
-	while (pool_open(p) < p->rules.min && open_one(p))
+	while (pool_open(p) < own_min(p) && !budget_wanted(p->seat) &&
+	       open_one(p))
 		;
 }
 
@@ -274,7 +210,7 @@ look_at_idle(struct pool *p, int64_t now)
 
 		if (now >= m->expires_us ||
 		    (now - m->since_us > p->rules.idle_us &&
-		     pool_open(p) > p->rules.min))
+		     pool_open(p) > own_min(p)))
 			member_close(m);
 		else if (now - m->checked_us > p->rules.validate_us)
 			member_ping(m);
@@ -312,6 +248,13 @@ look_at_leased(struct pool *p, int64_t now)
 }
 
 static void
+rest(struct pool *p)
+{
+	budget_need(p->seat, BUDGET_CONTENT);
+	p->tick_us = REST_US;
+}
+
+static void
 on_tick(struct loop_timer *t)
 {
 	struct pool *p = CONTAINER_OF(t, struct pool, tick);
@@ -331,9 +274,7 @@ on_tick(struct loop_timer *t)
 	if (pool_waiting(p) > 0)
 		pool_wake(p);
 	else
-		p->tick_us = pools(p) > 1 ? SHARED_REST_US : REST_US;
-	if (pool_waiting(p) == 0)
-		keeper_spare(p);
+		rest(p);
 	loop_timer_start(&p->tick, p->tick_us);
 }
 

@@ -23,6 +23,7 @@ member_enter(struct pool_member *m, enum member_state state)
 	m->told = false;
 	p->count[state]++;
 	list_move_front(&p->members[state], &m->link);
+	budget_idle(p->seat, p->count[MEMBER_IDLE]);
 }
 
 static void
@@ -32,8 +33,8 @@ forget_member(struct pool_member *m)
 
 	p->count[m->state]--;
 	list_remove(&m->link);
-	__atomic_sub_fetch(&p->budget->open, 1, __ATOMIC_RELAXED);
 	p->stats.closed++;
+	budget_idle(p->seat, p->count[MEMBER_IDLE]);
 }
 
 /* Nothing of it is kept; a lease's holder must have let go before. */
@@ -49,6 +50,7 @@ member_close(struct pool_member *m)
 		pgconn_free(&m->conn);
 	OBJ_FINI(m);
 	mem_free(m);
+	budget_give(p->seat);
 	pool_wake(p);
 }
 
@@ -122,6 +124,19 @@ worn_out(const struct pool_member *m)
 	       loop_now_us(p->loop) >= m->expires_us;
 }
 
+#define TURN_US 100000
+
+/* Another pool has less than its share and we have more.  A connection is used
+ * for a while first, or all the time would go into logins. */
+static bool
+is_anothers_turn(const struct pool_member *m)
+{
+	const struct pool *p = m->pool;
+
+	return budget_starved(p->seat) && budget_rich(p->seat, pool_open(p)) &&
+	       loop_now_us(p->loop) - m->born_us >= TURN_US;
+}
+
 /* Nothing is in flight any more and nobody holds it. */
 void
 member_settle(struct pool_member *m)
@@ -133,7 +148,7 @@ member_settle(struct pool_member *m)
 		p->hold_us += (held - p->hold_us) / 8;
 	m->checked_us = loop_now_us(p->loop);
 	m->pinging = false;
-	if (pgconn_in_tx(m->conn) || worn_out(m) || keeper_gives_way(p)) {
+	if (pgconn_in_tx(m->conn) || worn_out(m) || is_anothers_turn(m)) {
 		member_close(m);
 		return;
 	}

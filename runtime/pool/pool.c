@@ -38,6 +38,16 @@ pool_wake(struct pool *p)
 	loop_defer(p->loop, LOOP_SEND, &p->dispatch);
 }
 
+/* The budget has changed. */
+static void
+look(void *arg)
+{
+	struct pool *p;
+
+	OBJ_CAST(p, arg, POOL_MAGIC);
+	pool_wake(p);
+}
+
 void
 pool_refuse(struct pool *p, struct pool_job *job, const struct err *e)
 {
@@ -97,7 +107,6 @@ pool_new(const struct pool_base *base, const struct pool_rules *rules)
 				 resolve_system);
 	p->rules = *rules;
 	p->target = *base->target;
-	p->budget = base->budget;
 	p->seed = ((uint64_t)loop_now_us(p->loop) ^ (uint64_t)(uintptr_t)p) | 1;
 	for (int i = 0; i < MEMBER_STATES; i++)
 		list_init(&p->members[i]);
@@ -107,7 +116,7 @@ pool_new(const struct pool_base *base, const struct pool_rules *rules)
 	loop_job_init(&p->dispatch, run_dispatch);
 	loop_job_init(&p->tell, run_tell);
 	p->granted_us = loop_now_us(p->loop);
-	__atomic_add_fetch(&p->budget->pools, 1, __ATOMIC_RELAXED);
+	p->seat = budget_join(base->budget, p->loop, look, p);
 	keeper_start(p);
 	return p;
 }
@@ -313,6 +322,7 @@ pool_close(struct pool *p, const struct err *why)
 	p->closed = true;
 	p->close_err = *why;
 	pool_refuse_all(p, why);
+	budget_need(p->seat, BUDGET_CONTENT);
 	LIST_EACH_SAFE (link, &p->members[MEMBER_IDLE])
 		member_close(LIST_ENTRY(link, struct pool_member, link));
 	LIST_EACH_SAFE (link2, &p->members[MEMBER_LOGIN])
@@ -342,10 +352,10 @@ pool_free(struct pool **pp)
 		LIST_EACH_SAFE (link, &p->members[i])
 			member_close(
 				LIST_ENTRY(link, struct pool_member, link));
+	budget_leave(&p->seat);
 	loop_undefer(&p->dispatch);
 	loop_undefer(&p->tell);
 	resolve_free(&p->resolve);
-	__atomic_sub_fetch(&p->budget->pools, 1, __ATOMIC_RELAXED);
 	OBJ_FINI(p);
 	mem_free(p);
 }

@@ -22,7 +22,7 @@
  *
  * Always true:
  *   - open = members of all lists <= max, and <= the budget shared with the
- *     other workers
+ *     other workers; an idle member gives way when one of those has waiters
  *   - LOGIN holds at most max_logins members
  *   - an IDLE member has nothing in flight and is outside a transaction
  *   - a LEASED member carries only its holder's requests
@@ -36,6 +36,7 @@
 #ifndef POOL_H
 #define POOL_H
 
+#include "budget.h"
 #include "crew.h"
 #include "gate.h"
 #include "loop.h"
@@ -55,7 +56,8 @@ enum pool_mode {
 };
 
 struct pool_rules {
-	int min, max;
+	int min; /* of all pools of the budget: each keeps its part */
+	int max;
 	int max_logins;
 	int group_size; /* reads under one Sync */
 	int prepared_max;
@@ -90,6 +92,7 @@ enum pool_note {
 	POOL_NOTE_LARGE_QUEUE,
 	POOL_NOTE_HIGH_UTILIZATION, /* more than 80 % are in use */
 };
+#define POOL_NOTES (POOL_NOTE_HIGH_UTILIZATION + 1)
 
 struct pool_stats {
 	int total, active, idle, waiting, logins, leased, fenced, peak;
@@ -115,19 +118,6 @@ struct pool_job {
 	/* Instead of a grant, or of the end of req: it never got out. */
 	void (*refused)(struct pool_job *job, const struct err *e);
 };
-
-/* Connections all workers of a runtime may have together.  A pool that has
- * waiters and finds nothing left says so in `wanted`: another one gives up an
- * idle connection, or, when the first has less than its share of max, the
- * next one that is done with its work. */
-struct pool_budget {
-	int open;   /* atomic */
-	int max;    /* atomic */
-	int pools;  /* atomic: that share it */
-	int wanted; /* atomic: 0, or a POOL_WANTS_* not yet heard */
-};
-
-enum { POOL_WANTS_IDLE = 1, POOL_WANTS_SHARE = 2 };
 
 /* What a pool is built on; all borrowed for its life, rules are copied. */
 struct pool_base {

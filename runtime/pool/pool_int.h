@@ -53,7 +53,7 @@ struct pool {
 	struct resolve *resolve;
 	struct pool_rules rules;
 	struct pool_target target;
-	struct pool_budget *budget;
+	struct budget_seat *seat; /* of the budget shared with others */
 	void (*note)(void *arg, enum pool_note n, const char *text);
 	void *note_arg;
 
@@ -73,8 +73,6 @@ struct pool {
 
 	int64_t granted_us;    /* last time work was handed out */
 	int64_t next_login_us; /* backoff */
-	int64_t asked_us;      /* last time others were asked to give way */
-	int64_t gave_us;       /* last time this one did */
 	int failures;	       /* logins failed in a row */
 	size_t next_endpoint;
 	struct err login_err; /* the last failure */
@@ -127,7 +125,6 @@ void keeper_start(struct pool *p);
 void keeper_stop(struct pool *p);
 void keeper_hurry(struct pool *p);
 void keeper_grow(struct pool *p);
-bool keeper_gives_way(struct pool *p);
-void keeper_spare(struct pool *p);
+void keeper_give_way(struct pool *p);
 
 #endif

@@ -148,7 +148,7 @@ rig_open(const char *url, const char *schema)
 	g->loop = loop_new();
 	g->crew = crew_new(1);
 	assert_int_equal(pgurl_new(&g->url, "url", url, &e), 0);
-	g->budget.max = 2;
+	budget_init(&g->budget, 2);
 	g->target = (struct pool_target){
 		.url = g->url, .name = "test", .schema = schema};
 	base = (struct pool_base){.loop = g->loop,
@@ -169,6 +169,7 @@ rig_close(struct rig *g)
 	pool_close(g->pool, &why);
 	pool_free(&g->pool);
 	catalog_free(&g->catalog);
+	budget_fini(&g->budget);
 	pgurl_free(&g->url);
 	crew_free(&g->crew, 2000);
 	loop_free(&g->loop);

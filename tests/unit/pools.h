@@ -23,7 +23,6 @@
 #include "server.h"
 
 #define WORKS 64
-#define NOTES (POOL_NOTE_HIGH_UTILIZATION + 1)
 
 struct work {
 	struct pool_job job;
@@ -42,14 +41,15 @@ static struct pool *pool;
 static struct pgurl *url;
 static struct pool_rules pools_rules;
 static struct pool_budget budget;
-static int ends, notes[NOTES];
-static char note_text[NOTES][300];
+static int ends, notes[POOL_NOTES];
+static char note_text[POOL_NOTES][300];
 static bool submitting;
 
 static void
 on_note(void *arg, enum pool_note n, const char *text)
 {
 	(void)arg;
+	assert_in_range(n, 0, POOL_NOTES - 1);
 	notes[n]++;
 	snprintf(note_text[n], sizeof(note_text[n]), "%s", text);
 }
@@ -83,7 +83,7 @@ pools_begin(const char *dir)
 					  .validate_us = INT64_MAX,
 					  .queue_max = 100,
 					  .timeout_ms = {11000, 12000, 13000}};
-	budget = (struct pool_budget){0, 100};
+	budget_init(&budget, 100);
 	loop = loop_new();
 	crew = crew_new(2);
 	snprintf(text, sizeof(text),
@@ -126,6 +126,7 @@ pools_close(void)
 	if (pool != NULL)
 		pools_end(&pool);
 	assert_int_equal(budget.open, 0);
+	budget_fini(&budget);
 	crew_free(&crew, 5000);
 	loop_turn(loop, 0);
 	loop_free(&loop);

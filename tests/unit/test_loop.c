@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <ev.h>
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -305,6 +306,38 @@ letters_of_threads_wake_the_loop_in_order(void **state)
 	loop_free(&loop);
 }
 
+static ev_io fed;
+
+static void
+defer_the_next(struct ev_loop *ev, ev_io *w, int events)
+{
+	(void)ev, (void)w, (void)events;
+	loop_defer(loop, LOOP_TASKS, &jobs[1].job);
+}
+
+static void
+feed(struct loop_job *job)
+{
+	note(job);
+	ev_feed_event(loop_ev(loop), &fed, EV_READ);
+}
+
+/* A stream stood still: the event came behind the end of the turn, and what
+ * it deferred waited for another one. */
+static void
+a_job_of_an_event_that_a_job_fed_waits_for_nothing(void **state)
+{
+	(void)state;
+	begin();
+	ev_io_init(&fed, defer_the_next, 0, EV_READ);
+	loop_job_init(&jobs[0].job, feed);
+	loop_job_init(&jobs[1].job, note_and_finish);
+	loop_defer(loop, LOOP_TASKS, &jobs[0].job);
+	loop_run_until(loop, &done);
+	assert_int_equal(norder, 2);
+	loop_free(&loop);
+}
+
 int
 main(void)
 {
@@ -312,6 +345,8 @@ main(void)
 		cmocka_unit_test(jobs_run_in_order_and_tasks_before_sends),
 		cmocka_unit_test(
 			a_loop_whose_job_finished_it_does_not_go_to_sleep),
+		cmocka_unit_test(
+			a_job_of_an_event_that_a_job_fed_waits_for_nothing),
 		cmocka_unit_test(a_job_runs_once_and_one_taken_back_never),
 		cmocka_unit_test(what_a_job_adds_runs_in_the_same_turn),
 		cmocka_unit_test(

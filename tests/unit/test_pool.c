@@ -115,55 +115,6 @@ two_pools_never_exceed_the_budget_they_share(void **state)
 	pools_close();
 }
 
-/* Once all connections were one worker's, the other waited in vain. */
-static void
-an_idle_connection_gives_way_to_a_pool_that_has_waiters(void **state)
-{
-	struct pool *other;
-
-	begin();
-	budget.max = 1;
-	pools_rules.max = 1;
-	other = pools_new();
-	pools_open();
-	for (int i = 0; i < 4; i++) {
-		pools_make(i, POOL_SOLO, "select 1");
-		pool_submit(i % 2 ? pool : other, &work[i].job, GATE_NORMAL, 0);
-		while (work[i].done == 0)
-			turn();
-		assert_int_equal(work[i].req.fate, PGREQ_DONE);
-		assert_int_equal(budget.open, 1);
-	}
-	pools_end(&other);
-	pools_close();
-}
-
-static void
-a_pool_with_less_than_its_share_gets_one_from_a_busy_one(void **state)
-{
-	struct pool *other;
-
-	begin();
-	budget.max = 2;
-	pools_rules.max = 2;
-	other = pools_new();
-	pools_open();
-	for (int i = 0; i < 13; i++)
-		pools_make(i, POOL_SOLO, "select pg_sleep(0.05)");
-	for (int i = 0; i < 12; i++)
-		pool_submit(other, &work[i].job, GATE_NORMAL, 0);
-	while (budget.open < 2)
-		turn();
-	pool_submit(pool, &work[12].job, GATE_NORMAL, 0);
-	while (work[12].done == 0)
-		turn();
-	assert_int_equal(work[11].done, 0);
-	while (work[11].done == 0)
-		turn();
-	pools_end(&other);
-	pools_close();
-}
-
 static void
 reads_that_share_travel_as_one_group(void **state)
 {
@@ -403,10 +354,6 @@ main(void)
 			a_lease_is_its_holders_alone_until_it_is_given_back),
 		cmocka_unit_test(never_more_than_max_are_open),
 		cmocka_unit_test(two_pools_never_exceed_the_budget_they_share),
-		cmocka_unit_test(
-			an_idle_connection_gives_way_to_a_pool_that_has_waiters),
-		cmocka_unit_test(
-			a_pool_with_less_than_its_share_gets_one_from_a_busy_one),
 		cmocka_unit_test(reads_that_share_travel_as_one_group),
 		cmocka_unit_test(
 			who_asked_first_is_served_first_and_the_critical_before_all),

@@ -123,7 +123,7 @@ static void
 workers_never_exceed_the_budget_and_all_come_to_an_end(void **state)
 {
 	struct worker workers[WORKERS] = {0};
-	struct pool_budget budget = {0, 4};
+	struct pool_budget budget;
 	pthread_t threads[WORKERS];
 	struct crew *crew;
 	struct pgurl *url;
@@ -133,6 +133,7 @@ workers_never_exceed_the_budget_and_all_come_to_an_end(void **state)
 	if (!server_here())
 		skip();
 	alarm(100);
+	budget_init(&budget, 4);
 	crew = crew_new(2);
 	snprintf(text, sizeof(text),
 		 "postgresql:///lunate_test?host=%s&port=5432&user=postgres",
@@ -154,6 +155,7 @@ workers_never_exceed_the_budget_and_all_come_to_an_end(void **state)
 		assert_in_range(workers[i].most, 1, budget.max);
 	}
 	assert_int_equal(budget.open, 0);
+	budget_fini(&budget);
 	pgurl_free(&url);
 }
 

@@ -1,0 +1,214 @@
+-- What the READMEs say is tried: every Lua block runs, every command exists,
+-- and what is printed from tables is what the tables hold.
+local core = require "lunate.core"
+local fences = require "support.fences"
+local live = require "support.live"
+local pg = require "support.pg"
+local sh = require "support.sh"
+
+local PROGRAMS = { "README.md", "lua/README.md", "examples/README.md" }
+local ALL = { "README.md", "lua/README.md", "examples/README.md",
+  "runtime/README.md", "tests/README.md", "policies/README.md" }
+
+-- In front of a `lua fragment`, without a line of its own.
+local PRELUDE = 'local lunate = require "lunate"; '
+  .. "local db = assert(lunate.open()); "
+
+local function read_sources()
+  local list = sh.ok { "find", "runtime", "lua", "-name", "*.[ch]", "-o",
+    "-name", "*.lua" }
+  local all = {}
+  for path in list:gmatch("[^\n]+") do all[path] = sh.read(path) end
+  return all
+end
+
+-- ---- running ---------------------------------------------------------------
+
+local function name_of(fence)
+  return ("%s:%d"):format(fence.file, fence.line)
+end
+
+local function run_sql(fence, url)
+  local db = live.open(url, { schema = "healthcare" })
+  assert(db:script(fence.text))
+  live.close()
+end
+
+-- A `lua luajit` block is run by plain luajit, from the root of the tree.
+local function argv_of(fence)
+  local text = fence.text:gsub("build/", sh.build .. "/")
+  if fence.info[2] == "luajit" then
+    return { "luajit", sh.tmpfile(text, ".lua") }
+  end
+  if fence.info[2] == "fragment" then
+    text = PRELUDE .. text
+  end
+  return { sh.build .. "/lunate", "run", sh.tmpfile(text, ".lua") }
+end
+
+local function run_lua(fence, url)
+  local argv = argv_of(fence)
+  argv.timeout = 60
+  argv.env = { DATABASE_URL = url, LUA_PATH = false, LUA_CPATH = false,
+    LUNATE_CONTROL_SOCKET = "false" }
+  local r = sh.run(argv)
+  assert.equal(0, r.code, name_of(fence) .. "\n" .. r.err .. r.out)
+end
+
+for i, file in ipairs(PROGRAMS) do
+  describe("what " .. file .. " shows", function()
+    local url
+    setup(function() url = pg.database("readme_" .. i) end)
+    teardown(live.close)
+
+    for _, fence in ipairs(fences.only(fences.of(file), "lua", "sql")) do
+      it("works: " .. name_of(fence), function()
+        local run = fence.info[1] == "sql" and run_sql or run_lua
+        run(fence, url)
+      end)
+    end
+  end)
+end
+
+describe("a block that is broken", function()
+  it("does not pass for one that works", function()
+    local url = pg.database("readme_broken")
+    for _, text in ipairs { "error 'x'", "assert(db:query 'selec')",
+      "for for", "assert(db:query('select 1')[1].one == 1)" } do
+      assert.has_error(function()
+        run_lua({ file = "x", line = 1, info = { "lua", "fragment" },
+          text = text }, url)
+      end)
+    end
+  end)
+end)
+
+-- ---- commands --------------------------------------------------------------
+
+local function targets()
+  local all = {}
+  local list = sh.ok { "find", "Makefile", "runtime/package", "-name",
+    "*.mk", "-o", "-name", "Makefile" }
+  for path in list:gmatch("[^\n]+") do
+    for name in ("\n" .. sh.read(path)):gmatch("\n([%l][%l-]*):[^\n=]*## ") do
+      all[name] = true
+    end
+  end
+  return all
+end
+
+local function commands()
+  local out = sh.ok { sh.build .. "/lunate", "help" }
+  local all = {}
+  for name in out:match("Commands:(.*)$"):gmatch("\n   (%l+)") do
+    all[name] = true
+  end
+  return all
+end
+
+local function check_make(words, known)
+  for i = 2, #words do
+    if not words[i]:find("=", 1, true) then
+      assert.is_true(known.targets[words[i]], "make " .. words[i])
+    end
+  end
+end
+
+local function check_lunate(words, known)
+  assert.is_true(known.commands[words[2]], "lunate " .. words[2])
+  if words[2] == "dev" then
+    local help = sh.ok { sh.build .. "/lunate", "help", "dev" }
+    assert.truthy(help:find("\n   " .. words[3], 1, true), words[3])
+  end
+  if words[2] == "run" and words[3]:find("^examples/") then
+    assert.not_equal("", sh.read(words[3]), words[3])
+  end
+end
+
+local function check_file(words)
+  assert.not_equal("", sh.read(words[2]), words[2])
+end
+
+local CHECKS = { make = check_make, lunate = check_lunate,
+  ["build/lunate"] = check_lunate, luajit = check_file }
+local KNOWN = { git = true, cd = true, busted = true, export = true }
+
+local function check_line(line, known)
+  local words = {}
+  for word in (line:gsub("#.*$", "")):gmatch("%S+") do
+    if #words > 0 or not word:find("^[%u_]+=") then
+      words[#words + 1] = word
+    end
+  end
+  if #words == 0 or KNOWN[words[1]] then return end
+  assert.truthy(CHECKS[words[1]], "what is " .. words[1])
+  CHECKS[words[1]](words, known)
+end
+
+describe("the commands in", function()
+  local known
+  setup(function() known = { targets = targets(), commands = commands() } end)
+
+  for _, file in ipairs(ALL) do
+    it(file .. " exist", function()
+      for _, fence in ipairs(fences.only(fences.of(file), "sh")) do
+        for line in fence.text:gmatch("[^\n]+") do
+          check_line(line, known)
+        end
+      end
+    end)
+  end
+
+  it("a README are refused when they do not exist", function()
+    for _, line in ipairs { "make tea", "lunate fly", "build/lunate dev fly",
+      "luajit no/such.lua", "rm x" } do
+      assert.has_error(function() check_line(line, known) end)
+    end
+  end)
+end)
+
+-- ---- tables ----------------------------------------------------------------
+
+describe("README.md", function()
+  it("has the table of options that the runtime reads", function()
+    assert.equal(core.config_markdown(),
+      fences.between("README.md", "options"))
+  end)
+
+  -- An option is used where the runtime's own copy of it is looked at.
+  it("names the options that have no effect yet, and only those", function()
+    local named, used = {}, {}
+    for key in fences.between("README.md", "unused"):gmatch("`([%l_]+)`") do
+      named[key] = true
+    end
+    for path, text in pairs(read_sources()) do
+      if not path:find("/config[%l_]*%.[ch]$") then
+        for key in text:gmatch("config[%.%->]+([%l_]+)") do
+          used[key] = true
+        end
+        if path:find("runtime/engine/%l+%.c$") then
+          for key in text:gmatch("%f[%w]c%->([%l_]+)") do used[key] = true end
+        end
+      end
+    end
+    for key in core.config_markdown():gmatch("| `([%l_]+)` |") do
+      assert.equal(not used[key], named[key] == true, key)
+    end
+  end)
+
+  it("quotes only texts that lunate has", function()
+    local all = {}
+    for _, text in pairs(read_sources()) do
+      all[#all + 1] = text:gsub('"[%s%.]*"', "")
+    end
+    local source, n = table.concat(all, "\n"), 0
+    for row in fences.between("README.md", "troubles"):gmatch("[^\n]+") do
+      local symptom = row:match("^| (.-) |") or ""
+        for quote in symptom:gmatch("`([^`]+)`") do
+        n = n + 1
+        assert.truthy(source:find(quote, 1, true), quote)
+      end
+    end
+    assert.is_true(n >= 20)
+  end)
+end)
