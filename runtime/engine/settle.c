@@ -60,6 +60,9 @@ settle_failed(struct op *op)
 	if (e->code == LUNATE_ECONFLICT && may_retry(op))
 		return nap(op);
 	op->err = *e;
+	if (e->code == LUNATE_ETOOBIG && !op->read &&
+	    !tx_undoes(op->tx, op->stmt)) /* the cancel may come too late */
+		err_wrap(&op->err, "the write may or may not have happened");
 	if (strcmp(e->sqlstate, "57014") == 0) {
 		op->err.code = LUNATE_EDEADLINE;
 		err_wrap(&op->err, "statement timeout of its class passed");
