@@ -269,7 +269,8 @@ fill_request(struct op *op)
 	r->hash = op->stmt->hash;
 	r->vals = op->vals;
 	r->nvals = op->nvals;
-	r->context = op->context;
+	if (!(op->stmt->flags & STMT_NO_BLOCK)) /* VACUUM bears no company */
+		r->context = op->context;
 	r->audit = op->audit;
 	r->prelude = op->prelude;
 	r->max_bytes = op->max_bytes;
