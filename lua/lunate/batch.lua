@@ -68,13 +68,15 @@ local function once(db, op)
   return value == nil and true or value
 end
 
--- Only what surely left nothing behind is tried again, with full jitter.
+-- Only what surely left nothing behind is tried again, with full jitter: an
+-- error that may be retried, and no write before it in the same operation.
 local function with_retries(db, op, retries)
   local value, err
+  local before = core.writes()
   for i = 0, retries do
     value, err = once(db, op)
     if value ~= nil or not errors.is_error(err) or not err.retryable
-      or i == retries then
+      or i == retries or core.writes() ~= before then
       return value, err
     end
     core.sleep(math.random() * math.min(CAP, BASE * 2 ^ i))

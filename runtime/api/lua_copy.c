@@ -16,6 +16,7 @@ struct copy {
 	struct lua_tx *tx;
 	bool waiting;
 	bool over;	 /* nothing more to do with the connection */
+	bool complete;	 /* IN: all data and their end were sent */
 	int ref, tx_ref; /* registry: itself while waiting; its session */
 };
 
@@ -75,6 +76,18 @@ on_deadline(struct loop_timer *t)
 		    LUNATE_EDEADLINE);
 }
 
+/* Outside of a transaction the server may have finished what it had whole. */
+static void
+doubt(struct copy *k)
+{
+	if (!k->complete || k->tx->tx.begin[0] != 0 ||
+	    k->io.err.code != LUNATE_ELOST)
+		return;
+	k->io.err.code = LUNATE_EINDOUBT;
+	err_wrap(&k->io.err, "the connection was lost after the last row was "
+			     "sent: the COPY may or may not have happened");
+}
+
 /* An error ends the transaction the COPY ran in. */
 static void
 end_copy(lua_State *L, struct copy *k)
@@ -92,12 +105,16 @@ end_copy(lua_State *L, struct copy *k)
 static int
 push_state(lua_State *L, struct copy *k)
 {
-	struct err e = k->io.err;
+	struct err e;
 
 	if (k->io.state == PGCOPY_DONE && k->io.out.len == 0) {
+		doubt(k);
+		e = k->io.err;
 		end_copy(L, k);
 		if (e.code != 0)
 			return fail(L, &e);
+		if (k->complete && k->wait.vm->cur != NULL)
+			k->wait.vm->cur->writes++;
 		lua_pushliteral(L, "done");
 		lua_pushnumber(L, (double)k->io.affected);
 		return 2;
@@ -174,8 +191,10 @@ copy_finish(lua_State *L)
 	struct copy *k = check(L);
 	const char *reason = lua_tostring(L, 2);
 
-	if (k->io.state == PGCOPY_IN)
+	if (k->io.state == PGCOPY_IN) {
+		k->complete = reason == NULL;
 		pgcopy_end(&k->io, reason);
+	}
 	return await(L, k);
 }
 

@@ -280,11 +280,24 @@ push_result(lua_State *L, struct call *k)
 	return 1;
 }
 
+static void
+count_write(const struct call *k)
+{
+	const struct op *op = &k->op;
+
+	if (k->wait.vm->cur != NULL && op->err.code == 0 && !op->read &&
+	    !tx_undoes(op->tx, op->stmt))
+		k->wait.vm->cur->writes++;
+}
+
 static int
 call_push(struct wait *w, lua_State *L)
 {
 	struct call *k = CONTAINER_OF(w, struct call, wait);
-	int n = push_result(L, k);
+	int n;
+
+	count_write(k);
+	n = push_result(L, k);
 
 	free_call(k);
 	return n;

@@ -336,6 +336,16 @@ core_is_cancelled(lua_State *L)
 	return 1;
 }
 
+/* core.writes() -> how many writes the running task has done for good */
+static int
+core_writes(lua_State *L)
+{
+	struct vm *vm = vm_of(L);
+
+	lua_pushnumber(L, vm->cur != NULL ? (double)vm->cur->writes : 0);
+	return 1;
+}
+
 /* core.run_tasks(): until none is left */
 static int
 core_run_tasks(lua_State *L)
@@ -355,6 +365,7 @@ static const luaL_Reg functions[] = {{"spawn", core_spawn},
 				     {"context", core_context},
 				     {"shield", core_shield},
 				     {"now", core_now},
+				     {"writes", core_writes},
 				     {"current", core_current},
 				     {"run_tasks", core_run_tasks},
 				     {"is_cancelled", core_is_cancelled},

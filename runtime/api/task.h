@@ -82,6 +82,7 @@ struct task {
 	int64_t deadline_us; /* inherited; 0 = none */
 	char *context;	     /* inherited, or NULL */
 	int *handle;	     /* tells the handle in Lua that it is over */
+	unsigned writes;     /* that it did, and no rollback takes back */
 };
 
 /* The VM of this lua_State, made at first use. */

@@ -39,7 +39,7 @@ say_why(struct op *op, enum err_code code)
 		err_set(&op->err, code, "the operation was cancelled");
 	if (op->read || op->req.conn == NULL)
 		return;
-	if (op->tx == NULL || op->stmt->tx == STMT_TX_COMMIT)
+	if (!tx_undoes(op->tx, op->stmt))
 		err_wrap(&op->err, "the write may or may not have happened");
 }
 
@@ -269,7 +269,8 @@ fill_request(struct op *op)
 	r->hash = op->stmt->hash;
 	r->vals = op->vals;
 	r->nvals = op->nvals;
-	r->context = op->context;
+	if (!(op->stmt->flags & STMT_NO_BLOCK)) /* VACUUM bears no company */
+		r->context = op->context;
 	r->audit = op->audit;
 	r->prelude = op->prelude;
 	r->max_bytes = op->max_bytes;

@@ -60,6 +60,9 @@ settle_failed(struct op *op)
 	if (e->code == LUNATE_ECONFLICT && may_retry(op))
 		return nap(op);
 	op->err = *e;
+	if (e->code == LUNATE_ETOOBIG && !op->read &&
+	    !tx_undoes(op->tx, op->stmt)) /* the cancel may come too late */
+		err_wrap(&op->err, "the write may or may not have happened");
 	if (strcmp(e->sqlstate, "57014") == 0) {
 		op->err.code = LUNATE_EDEADLINE;
 		err_wrap(&op->err, "statement timeout of its class passed");
@@ -79,7 +82,7 @@ settle_lost(struct op *op)
 		return AGAIN;
 	op->err = r->err;
 	op->err.code = nothing_done ? LUNATE_ELOST : LUNATE_EINDOUBT;
-	if (op->tx != NULL && op->stmt->tx != STMT_TX_COMMIT)
+	if (tx_undoes(op->tx, op->stmt))
 		op->err.code = LUNATE_ELOST; /* without COMMIT: rolled back */
 	if (op->err.code == LUNATE_EINDOUBT)
 		err_wrap(&op->err,
@@ -107,16 +110,31 @@ may_run_again(struct op *op)
 	return true;
 }
 
+/* A transaction that had failed is rolled back by COMMIT, which the server
+ * calls a success.  Nobody here may. */
+static enum next
+settle_done(struct op *op)
+{
+	const struct pgreq *r = &op->req;
+
+	op->rows = r->rows;
+	op->affected = r->affected;
+	pace_saw(&op->w->pace, op->stmt->fingerprint, r->ran_us);
+	if (op->stmt->tx != STMT_TX_COMMIT || strcmp(r->tag, "ROLLBACK") != 0)
+		return NEXT;
+	err_set(&op->err, LUNATE_ETX,
+		"a statement of this transaction had failed, so COMMIT rolled "
+		"it back; nothing of it happened");
+	return END;
+}
+
 enum next
 op_settle(struct op *op)
 {
 	op->attempts++;
 	switch (op->req.fate) {
 	case PGREQ_DONE:
-		op->rows = op->req.rows;
-		op->affected = op->req.affected;
-		pace_saw(&op->w->pace, op->stmt->fingerprint, op->req.ran_us);
-		return NEXT;
+		return settle_done(op);
 	case PGREQ_FAILED:
 		return settle_failed(op);
 	case PGREQ_NOT_RUN:

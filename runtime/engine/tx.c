@@ -65,6 +65,12 @@ tx_ready(const struct tx *t, struct err *e)
 }
 
 bool
+tx_undoes(const struct tx *t, const struct stmt *s)
+{
+	return t != NULL && t->begin[0] != 0 && s->tx != STMT_TX_COMMIT;
+}
+
+bool
 tx_has_context(const struct tx *t, const char *context)
 {
 	OBJ_CHECK(t, TX_MAGIC);

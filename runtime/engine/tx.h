@@ -67,6 +67,10 @@ int tx_ready(const struct tx *t, struct err *e);
 /* Is this context (NULL = none) the one in force in the transaction? */
 bool tx_has_context(const struct tx *t, const char *context);
 
+/* Is a statement surely undone when the connection is lost in it?  Not what
+ * commits, and nothing of a bare session or outside of a transaction (NULL). */
+bool tx_undoes(const struct tx *t, const struct stmt *s);
+
 /* Told by op: its request goes out, and ended. */
 void tx_op_began(struct tx *t, struct op *op);
 void tx_op_ended(struct tx *t, struct op *op);

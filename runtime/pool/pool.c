@@ -230,6 +230,7 @@ pool_release(struct pool *p, struct pool_member **pm, bool dirty)
 	if (pgconn_state(m->conn) == PGCONN_FENCED)
 		member_enter(m, MEMBER_FENCED);
 	else if (pgconn_state(m->conn) != PGCONN_READY ||
+		 pgconn_err(m->conn)->code != 0 || /* its end is on its way */
 		 pgconn_inflight(m->conn) > 0 || pgconn_in_tx(m->conn))
 		member_close(m);
 	else if (dirty)

@@ -200,6 +200,20 @@ describe("a batch", function()
     assert.equal(5, ended)
   end)
 
+  it("does not run an operation again that has written before it failed",
+    function()
+      local runs = 0
+      local r = assert(db:batch({ { operation = function(c)
+        runs = runs + 1
+        assert(c:exec("insert into t values ($1)", runs))
+        return c:query(
+          "do $$ begin raise sqlstate '40001'; end $$")
+      end } }))
+      assert.equal(1, runs)
+      assert.equal("conflict", r.failed[1].error.code)
+      assert.equal(1, db:one("select count(*) as n from t").n)
+    end)
+
   it("wants a window of at least one, and no fewer retries than none",
     function()
       for _, options in ipairs { { concurrency = 0 }, { concurrency = "x" },

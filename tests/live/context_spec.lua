@@ -135,6 +135,16 @@ describe("a context", function()
     end)
   end)
 
+  it("does not keep VACUUM and its like from running", function()
+    assert(db:script("create table alone (a int); select 1"))
+    db:with_tenant("a", function(c)
+      assert(c:exec("vacuum alone"))
+      assert(c:exec("create index concurrently on alone (a)"))
+      assert.equal(2, assert(db:script("vacuum alone; select 1")))
+      assert.equal("a", tenant_of(c))
+    end)
+  end)
+
   it("is carried by a COPY of its own session", function()
     assert(db:script([[
       create table copied (a int, ctx text

@@ -3,6 +3,7 @@
 local live = require "support.live"
 local lunate = require "lunate"
 local pg = require "support.pg"
+local proxy = require "support.proxy"
 
 local url, db
 
@@ -117,5 +118,65 @@ describe("db:read", function()
       assert.equal(3000, n)
     end
     assert.equal(1, one:pool_metrics().opened)
+  end)
+end)
+
+describe("a write whose result is too large", function()
+  it("says that it may have happened", function()
+    local small = live.open(url, { max_result_bytes = 65536 })
+    assert(db:script("create table large (a text); select 1"))
+    local function write(client)
+      return client:query([[insert into large select repeat('x', 1000)
+        from generate_series(1, 3000) returning a]])
+    end
+    live.says(live.refused("too_big", write(small)), "may or may not")
+    local err = live.refused("too_big", small:transaction(write))
+    assert.is_nil(err.message:find("may or may not", 1, true))
+  end)
+end)
+
+-- Each commits by itself: lost after it was sent, nobody knows.
+describe("a session whose connection is lost after a write", function()
+  local p, far
+
+  setup(function()
+    p = proxy.start { to = pg.shared(), database = "stream_spec" }
+    assert(db:script("create table lost_one (a int); select 1"))
+  end)
+  teardown(function() p:free() end)
+  before_each(function()
+    p:go()
+    far = live.open(p.url, { pool_max = 1 })
+    assert(db:exec("delete from lost_one"))
+    assert(far:query("select 1"))
+  end)
+
+  local function cut_when_done()
+    lunate.spawn(function()
+      live.until_(function()
+        return db:one("select count(*) as n from lost_one").n == 1
+      end)
+      p:cut()
+    end)
+  end
+
+  it("says so of a script", function()
+    p:stall("s2c")
+    cut_when_done()
+    live.refused("in_doubt", far:script("insert into lost_one values (1)"))
+  end)
+
+  it("says so of a COPY", function()
+    local given = false
+    live.refused("in_doubt", far:copy_in("copy lost_one from stdin",
+      function()
+        if given then
+          p:stall("s2c")
+          cut_when_done()
+          return nil
+        end
+        given = true
+        return "1\n"
+      end))
   end)
 end)
