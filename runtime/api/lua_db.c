@@ -134,6 +134,7 @@ core_open(lua_State *L)
 	db->rt = m.worker->rt;
 	db->vm = vm;
 	list_init(&db->listeners);
+	lua_streams_init(db);
 	/* One socket a runtime: that of its first worker. */
 	db->ctl = db->rt->config.control_socket && db->w->index == 0
 			  ? ctl_new(db->w)
@@ -180,6 +181,7 @@ lua_db_end(struct lua_db *db)
 		db->rt = NULL;
 		return;
 	}
+	lua_streams_end(db);
 	lua_events_end(db);
 	if (db->ctl != NULL)
 		ctl_free(&db->ctl);

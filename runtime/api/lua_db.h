@@ -21,8 +21,11 @@ struct lua_db {
 	struct runtime *rt; /* NULL: closed */
 	struct worker *w;   /* ours */
 	struct vm *vm;
-	struct list listeners; /* of lua_events */
-	struct ctl *ctl;       /* or NULL */
+	struct list listeners;	 /* of lua_events */
+	struct ctl *ctl;	 /* or NULL */
+	int streams;		 /* not closed yet */
+	struct loop_timer sweep; /* while there are any */
+	int64_t sweep_us;	 /* grows while it is in vain */
 };
 
 struct lua_tx {
@@ -44,6 +47,10 @@ bool lua_db_ours(const struct lua_db *db);
 /* The end of the runtime, and of all that hangs on it; harmless when it has
  * ended. */
 void lua_db_end(struct lua_db *db);
+
+/* The collector's rounds for loops that were left. */
+void lua_streams_init(struct lua_db *db);
+void lua_streams_end(struct lua_db *db);
 
 /* Nobody listens any more. */
 void lua_events_end(struct lua_db *db);

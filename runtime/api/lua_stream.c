@@ -16,6 +16,9 @@
 
 #define STREAM_CHUNKS 8
 
+#define SWEEP_US 20000
+#define SWEEP_MAX_US 1000000
+
 struct stream {
 	struct wait wait;
 	struct op op;
@@ -32,6 +35,41 @@ struct stream {
 	struct lua_tx *tx; /* the session it runs in */
 	int tx_ref;	   /* registry: its userdata */
 };
+
+/* A loop left by break holds its connection until the collector finds its
+ * iterator.  When somebody waits for a connection meanwhile, the collector is
+ * sent to look; less and less often when it finds nothing. */
+static void
+sweep(struct loop_timer *t)
+{
+	struct lua_db *db = CONTAINER_OF(t, struct lua_db, sweep);
+	struct pool_stats stats;
+	int before = db->streams;
+
+	pool_stats(db->w->pool, &stats);
+	if (stats.waiting > 0)
+		lua_gc(db->vm->L, LUA_GCCOLLECT, 0);
+	if (db->streams < before || stats.waiting == 0)
+		db->sweep_us = SWEEP_US;
+	else if (db->sweep_us < SWEEP_MAX_US)
+		db->sweep_us *= 2;
+	if (db->streams > 0)
+		loop_timer_start(&db->sweep, db->sweep_us);
+}
+
+void
+lua_streams_init(struct lua_db *db)
+{
+	loop_timer_init(&db->sweep, db->vm->loop, sweep);
+	db->sweep_us = SWEEP_US;
+	db->streams = 0;
+}
+
+void
+lua_streams_end(struct lua_db *db)
+{
+	loop_timer_stop(&db->sweep);
+}
 
 static void
 wake(struct stream *s)
@@ -165,6 +203,7 @@ stream_close(lua_State *L)
 	s->closed = true;
 	if (s->running && !lua_db_ours(s->tx->db))
 		return 0; /* a child of fork() leaves all as it is */
+	s->tx->db->streams--;
 	if (s->running) {
 		err_set(&e, LUNATE_ECANCELLED, "the stream was closed");
 		op_end_now(&s->op, &e);
@@ -251,6 +290,8 @@ core_stream(lua_State *L)
 	s->op.sql = lua_tolstring(L, 5, &s->op.len);
 	s->op.sql = arena_dup(&s->arena, s->op.sql, s->op.len);
 	s->closed = false;
+	if (db->streams++ == 0)
+		loop_timer_start(&db->sweep, db->sweep_us);
 	s->running = true;
 	op_start(&s->op);
 	lua_settop(L, 1);

@@ -148,8 +148,17 @@ member_settle(struct pool_member *m)
 		p->hold_us += (held - p->hold_us) / 8;
 	m->checked_us = loop_now_us(p->loop);
 	m->pinging = false;
+	if (pgconn_in_tx(m->conn) && !m->rolling_back) {
+		member_rollback(m);
+		return;
+	}
 	if (pgconn_in_tx(m->conn) || worn_out(m) || is_anothers_turn(m)) {
 		member_close(m);
+		return;
+	}
+	m->rolling_back = false;
+	if (m->dirty) {
+		member_reset(m);
 		return;
 	}
 	if (m->reset) {
@@ -419,6 +428,15 @@ member_ping(struct pool_member *m)
 
 /* Undoes what a session may have kept; our own settings are made anew at the
  * next use. */
+/* What its holder left undone is undone; nobody waits for it. */
+void
+member_rollback(struct pool_member *m)
+{
+	member_enter(m, MEMBER_BUSY);
+	m->rolling_back = true;
+	send_chore(m, new_chore("ROLLBACK"));
+}
+
 void
 member_reset(struct pool_member *m)
 {

@@ -231,10 +231,8 @@ pool_release(struct pool *p, struct pool_member **pm, bool dirty)
 		member_enter(m, MEMBER_FENCED);
 	else if (pgconn_state(m->conn) != PGCONN_READY ||
 		 pgconn_err(m->conn)->code != 0 || /* its end is on its way */
-		 pgconn_inflight(m->conn) > 0 || pgconn_in_tx(m->conn))
+		 pgconn_inflight(m->conn) > 0)
 		member_close(m);
-	else if (dirty)
-		member_reset(m);
 	else
 		member_settle(m);
 }

@@ -150,9 +150,9 @@ struct pgconn *pool_member_conn(struct pool_member *m);
 /* Is the connection still usable? */
 bool pool_member_alive(const struct pool_member *m);
 
-/* Gives a lease back.  A session that may carry state (`dirty`), is inside a
- * transaction or has something in flight is not reused: it is reset when that
- * is one round trip, else closed. */
+/* Gives a lease back.  What it left of a transaction is rolled back and a
+ * session that may carry state (`dirty`) is reset before it is used again; one
+ * with something in flight is closed. */
 void pool_release(struct pool *p, struct pool_member **pm, bool dirty);
 
 void pool_stats(const struct pool *p, struct pool_stats *out);

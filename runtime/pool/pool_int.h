@@ -40,9 +40,10 @@ struct pool_member {
 	bool condemned; /* closed as soon as nothing is in flight */
 	bool told;	/* a leak was reported */
 	bool pinging;
-	bool dirty;    /* FENCED: to be reset when the fence opens */
-	bool reset;    /* BUSY with forgetting what the session kept */
-	char site[96]; /* LEASED: the borrower */
+	bool rolling_back; /* BUSY with undoing what its holder left */
+	bool dirty;	   /* FENCED: to be reset when the fence opens */
+	bool reset;	   /* BUSY with forgetting what the session kept */
+	char site[96];	   /* LEASED: the borrower */
 };
 
 struct pool {
@@ -116,6 +117,7 @@ void member_settle(struct pool_member *m);
 void member_set_mode(struct pool_member *m, enum pool_mode mode);
 void member_ping(struct pool_member *m);
 void member_reset(struct pool_member *m);
+void member_rollback(struct pool_member *m);
 
 /* dispatch.c */
 void dispatch_run(struct pool *p);
