@@ -190,7 +190,7 @@ Database.with_clinic = Database.with_tenant
 ---@param seconds number?
 ---@return true
 function Database:close(seconds)
-  local until_ = core.now() + (seconds or 30)
+  local until_ = core.now() + (seconds or self.drain)
   -- Loops left by break give their connections back: the first round ends a
   -- stream, the second the session that it held.
   collectgarbage()

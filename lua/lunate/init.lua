@@ -87,9 +87,11 @@ function M.open(options)
     return nil, err
   end
   opened[ud] = true
-  task.fan_out = core.option(ud, "parallel_queries")
-  return setmetatable({ ud = ud, chunk = core.option(ud, "batch_size"),
-    width = core.option(ud, "batch_concurrency") }, db.Database)
+  local settings = core.settings(ud)
+  task.fan_out = settings.fan_out
+  return setmetatable({ ud = ud, chunk = settings.chunk,
+    width = settings.width, retries = settings.retries,
+    drain = settings.drain }, db.Database)
 end
 
 ---A parameter that is written as JSON.

@@ -142,7 +142,7 @@ function Database:transaction(fn, options)
   local begin = { isolation = options.isolation,
     read_only = options.read_only, deferrable = options.deferrable,
     critical = options.critical, site = site(2, fn) }
-  local retries = options.retries or 3
+  local retries = options.retries or self.retries
   if not options.timeout then
     return try(self, fn, begin, retries)
   end

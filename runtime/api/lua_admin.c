@@ -3,8 +3,6 @@
  * lua_admin - core functions around the runtime: tables for help, warnings,
  * figures.
  */
-#include <stdlib.h>
-
 #include "config.h"
 #include "lua_core.h"
 #include "lua_db.h"
@@ -131,30 +129,30 @@ core_error_table(lua_State *L)
 	return 1;
 }
 
-/* core.option(db, key) -> a number where it is one, else text */
+static void
+put_number(lua_State *L, const char *name, double value)
+{
+	lua_pushnumber(L, value);
+	lua_setfield(L, -2, name);
+}
+
+/* core.settings(db) -> what the Lua side goes by; times in seconds */
 static int
-core_option(lua_State *L)
+core_settings(lua_State *L)
 {
 	struct lua_db *db = lua_db_check(L, 1);
-	struct str value, origin;
-	char *end;
-	double n;
+	struct runtime *rt = db->rt;
 
-	str_init(&value);
-	str_init(&origin);
-	if (config_show(&db->rt->config, luaL_checkstring(L, 2), &value,
-			&origin) < 0)
-		lua_pushnil(L);
-	else if (n = strtod(value.at, &end), value.len > 0 && *end == 0)
-		lua_pushnumber(L, n);
-	else
-		lua_pushlstring(L, value.at, value.len);
-	str_fini(&value);
-	str_fini(&origin);
+	lua_createtable(L, 0, 5);
+	put_number(L, "chunk", (double)rt->config.batch_size);
+	put_number(L, "width", (double)rt->config.batch_concurrency);
+	put_number(L, "fan_out", (double)rt->config.parallel_queries);
+	put_number(L, "retries", (double)rt->config.transaction_retries);
+	put_number(L, "drain", (double)rt->config.drain_timeout / 1000);
 	return 1;
 }
 
-static const luaL_Reg functions[] = {{"option", core_option},
+static const luaL_Reg functions[] = {{"settings", core_settings},
 				     {"config_help", core_config_help},
 				     {"config_markdown", core_config_markdown},
 				     {"warn", core_warn},

@@ -63,6 +63,19 @@ set_log(struct runtime *rt)
 		 NULL);
 }
 
+/* Rules that are believed to hold and do not are worse than none: a folder of
+ * policies that this build cannot obey is refused. */
+static int
+check_policies(const struct config *c, struct err *e)
+{
+	if (c->policies == NULL || strcmp(c->policies, CONFIG_NO_FOLDER) == 0)
+		return 0;
+	return err_set(e, LUNATE_ECONFIG,
+		       "LUNATE_POLICIES names a folder, and this version reads "
+		       "no policy files yet: nothing in it would be enforced; "
+		       "unset it, or say policies=false to run without");
+}
+
 static int
 read_url(struct runtime *rt, struct err *e)
 {
@@ -140,7 +153,7 @@ runtime_open(struct runtime **out, struct config *config, struct loop *loop,
 	rt->pid = getpid();
 	rt->refs = 1;
 	set_log(rt);
-	if (read_url(rt, e) < 0) {
+	if (check_policies(&rt->config, e) < 0 || read_url(rt, e) < 0) {
 		free_runtime(rt);
 		return e->code;
 	}

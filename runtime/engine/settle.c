@@ -44,6 +44,23 @@ may_retry(const struct op *op)
 	       !op->w->closing;
 }
 
+/* The server's own limit, or somebody with pg_cancel_backend(): told apart by
+ * how long the statement ran. */
+static void
+settle_cancelled(struct op *op)
+{
+	int64_t limit = op->rules->classes[op->cls].timeout_ms * 1000;
+	int64_t ran = loop_now_us(op->w->loop) - op->req.sent_us;
+
+	if (ran < limit - limit / 10) {
+		op->err.code = LUNATE_ECANCELLED;
+		err_wrap(&op->err, "cancelled on the server by somebody else");
+		return;
+	}
+	op->err.code = LUNATE_EDEADLINE;
+	err_wrap(&op->err, "statement timeout of its class passed");
+}
+
 /* A write on a lane that only reads: nothing has happened, so it goes out
  * again as what it is. */
 static enum next
@@ -63,10 +80,8 @@ settle_failed(struct op *op)
 	if (e->code == LUNATE_ETOOBIG && !op->read &&
 	    !tx_undoes(op->tx, op->stmt)) /* the cancel may come too late */
 		err_wrap(&op->err, "the write may or may not have happened");
-	if (strcmp(e->sqlstate, "57014") == 0) {
-		op->err.code = LUNATE_EDEADLINE;
-		err_wrap(&op->err, "statement timeout of its class passed");
-	}
+	if (strcmp(e->sqlstate, "57014") == 0)
+		settle_cancelled(op);
 	return END;
 }
 

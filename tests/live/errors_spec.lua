@@ -402,3 +402,11 @@ describe("an error of a script", function()
     live.close()
   end)
 end)
+
+describe("a folder of policies", function()
+  it("that this build cannot obey is refused, not ignored", function()
+    local err = live.refused("config", lunate.open {
+      url = "postgres://h/d", policies = "/srv/policies" })
+    live.says(err, "LUNATE_POLICIES", "policies=false")
+  end)
+end)
