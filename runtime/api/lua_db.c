@@ -324,13 +324,21 @@ take_timeout(lua_State *L, struct op *op, struct vm *vm)
 static int
 one_of(lua_State *L, const char *option, const char *const *words)
 {
-	const char *s = lua_tostring(L, -1);
+	const char *s = lua_tostring(L, -1), *kind = luaL_typename(L, -1);
+	luaL_Buffer b;
 
 	for (int i = 0; s != NULL && words[i] != NULL; i++)
 		if (strcmp(words[i], s) == 0)
 			return i;
-	return luaL_error(L, "option %s: this %s is not one of its words",
-			  option, luaL_typename(L, -1));
+	luaL_buffinit(L, &b);
+	for (int i = 0; words[i] != NULL; i++) {
+		luaL_addstring(&b, i > 0 ? ", \"" : "\"");
+		luaL_addstring(&b, words[i]);
+		luaL_addchar(&b, '"');
+	}
+	luaL_pushresult(&b);
+	return luaL_error(L, "option %s: this %s is none of %s", option, kind,
+			  lua_tostring(L, -1));
 }
 
 static void
