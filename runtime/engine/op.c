@@ -320,7 +320,9 @@ lease(struct op *op)
 	op->job.refused = on_refused;
 	op->in_pool = true;
 	op->step = op->tx == NULL ? SEND : LEASE;
-	pool_submit(op->w->pool, &op->job, priority_of(op), op->deadline_us);
+	/* The caller's deadline is the operation's own timer: only one of the
+	 * two clocks may say why it ended. */
+	pool_submit(op->w->pool, &op->job, priority_of(op), 0);
 	return WAIT;
 }
 

@@ -1,7 +1,7 @@
 # The long runs: `make prove [T=cancel]` runs the specs that have a long form,
 # with it, and prints their figures.
 
-PROVE := cancel spike faults context values
+PROVE := cancel spike faults context values rows soak
 
 .PHONY: prove
 prove: all $(SUPPORT) ## long runs with figures; T=x only tests/live/x_spec.lua
