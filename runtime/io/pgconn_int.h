@@ -95,7 +95,8 @@ struct pgconn {
 	bool paused;
 	bool draining;	 /* inside the read loop */
 	bool mid_result; /* the head's answer has begun to arrive */
-	size_t partial;	 /* bytes of it so far, roughly */
+	unsigned reads;	 /* that it took so far */
+	size_t partial;	 /* bytes of it so far, never too many */
 
 	struct pgcopy *copy;	 /* plain mode: COPY under way */
 	struct pgcancel *cancel; /* FENCED: still on its way */

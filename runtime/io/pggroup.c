@@ -51,6 +51,7 @@ pgitem_pop(struct pgconn *c)
 	c->items_len--;
 	c->mid_result = false;
 	c->partial = 0;
+	c->reads = 0;
 }
 
 static struct pggroup *

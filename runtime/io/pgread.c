@@ -126,6 +126,10 @@ item_aborted(struct pgconn *c, struct pgitem *it)
 		it->req->fate = PGREQ_NOT_RUN;
 }
 
+static const char too_big[] =
+	"the result is larger than max_result_bytes; select less, "
+	"or read it as a stream (db:rows)";
+
 static void
 fail_request(struct pgreq *r, enum err_code code, const char *text)
 {
@@ -222,20 +226,40 @@ take_tag(struct pgreq *r, PGresult *res)
 	r->tag[len] = 0;
 }
 
+/* As the protocol counts: 7 bytes a row and 4 a value beside the values. */
+static size_t
+wire_bytes(PGresult *res)
+{
+	size_t nrows = (size_t)PQntuples(res), ncols = (size_t)PQnfields(res);
+
+	return cell_bytes(&res, 1, (int)ncols) + nrows * (7 + 4 * ncols);
+}
+
+/* What came in one piece is known exactly only now. */
+static bool
+is_too_big(const struct pgreq *r, PGresult *res)
+{
+	return r->max_bytes != 0 && PQresultMemorySize(res) > r->max_bytes &&
+	       wire_bytes(res) > r->max_bytes;
+}
+
 static void
-take_rows(struct pgconn *c, struct pgitem *it, PGresult *res)
+take_rows(struct pgitem *it, PGresult *res)
 {
 	struct pgreq *r = it->req;
 
 	take_tag(r, res);
 	if (r->flags & PGREQ_STREAM)
 		return; /* the empty end of a stream */
+	if (is_too_big(r, res)) {
+		fail_request(r, LUNATE_ETOOBIG, too_big);
+		return;
+	}
 	r->rows = make_rows(it->prep, &res, 1);
 	if (r->rows == NULL)
 		fail_request(r, LUNATE_ENOMEM,
-			     "no memory for the result; read "
-			     "it as a stream (db:rows)");
-	(void)c;
+			     "no memory for the result; read it as a stream "
+			     "(db:rows)");
 }
 
 static void
@@ -252,7 +276,7 @@ statement_answered(struct pgconn *c, struct pgitem *it, PGresult *res)
 	r->ran_us = now - from;
 	c->answered_us = now;
 	if (PQresultStatus(res) == PGRES_TUPLES_OK)
-		take_rows(c, it, res);
+		take_rows(it, res);
 	else
 		take_tag(r, res);
 }
@@ -389,25 +413,64 @@ one_result(struct pgconn *c)
 	return NULL;
 }
 
-/* Counts the bytes of an answer that takes more than one read, and gives up
- * the statement when they pass its limit. */
+/* libpq does not say how much it has read.  From the socket's queue before
+ * and after a read follows a number that is never above the truth: what the
+ * queue has lost, and at least READ_LEAST of what it held, since libpq makes
+ * so much room. */
+#define READ_LEAST 8192
+
+static size_t
+queued(const struct pgconn *c)
+{
+	int n = 0;
+
+	return ioctl(PQsocket(c->pg), FIONREAD, &n) == 0 && n > 0 ? (size_t)n
+								  : 0;
+}
+
+static size_t
+surely_read(size_t before, size_t after)
+{
+	size_t least = before < READ_LEAST ? before : READ_LEAST;
+	size_t lost = before > after ? before - after : 0;
+
+	return lost > least ? lost : least;
+}
+
+/* Is the answer that is arriving one with a limit?  The first read of an
+ * answer is not counted: most take only one. */
+static bool
+has_limit(struct pgconn *c)
+{
+	const struct pgitem *it = pgitem_head(c);
+
+	return it != NULL && it->req != NULL && it->kind == PGITEM_STMT &&
+	       it->req->max_bytes != 0 && !(it->req->flags & PGREQ_STREAM) &&
+	       it->req->fate == PGREQ_PENDING && c->reads++ > 0;
+}
+
+static bool
+consume(struct pgconn *c)
+{
+	size_t before = has_limit(c) ? queued(c) : 0;
+
+	if (PQconsumeInput(c->pg) != 1)
+		return false;
+	if (before > 0)
+		c->partial += surely_read(before, queued(c));
+	return true;
+}
+
+/* Gives up a statement whose answer passes its limit while it arrives. */
 static void
 watch_size(struct pgconn *c)
 {
 	struct pgitem *it = pgitem_head(c);
-	int n = 0;
 
-	if (it == NULL || it->req == NULL || it->kind != PGITEM_STMT ||
-	    it->req->max_bytes == 0 || (it->req->flags & PGREQ_STREAM) ||
-	    it->req->fate != PGREQ_PENDING)
+	if (it == NULL || it->req == NULL || it->req->max_bytes == 0 ||
+	    c->partial <= it->req->max_bytes || it->req->fate != PGREQ_PENDING)
 		return;
-	if (ioctl(PQsocket(c->pg), FIONREAD, &n) == 0 && n > 0)
-		c->partial += (size_t)n;
-	if (c->partial <= it->req->max_bytes)
-		return;
-	fail_request(it->req, LUNATE_ETOOBIG,
-		     "the result is larger than max_result_bytes; select less, "
-		     "or read it as a stream (db:rows)");
+	fail_request(it->req, LUNATE_ETOOBIG, too_big);
 	if (c->state == PGCONN_READY)
 		pgcancel_start(c, it->req);
 }
@@ -443,10 +506,10 @@ pgread_drain(struct pgconn *c)
 {
 	bool lost;
 
-	watch_size(c);
-	lost = !c->paused && PQconsumeInput(c->pg) != 1;
+	lost = !c->paused && !consume(c);
 	if (!read_all(c))
 		return false;
+	watch_size(c);
 	if (c->paused)
 		return true;
 	/* Nothing is expected: what arrives now is a notice, or the end. */

@@ -88,7 +88,7 @@ struct pgreq {
 	const char *context;	    /* or NULL = none */
 	const char *guard;	    /* or NULL */
 	const struct pgpart *audit; /* or NULL */
-	size_t max_bytes;	    /* refuse a larger result; 0 = no limit */
+	size_t max_bytes; /* of the answer on the wire; 0 = no limit */
 
 	enum pgreq_fate fate;
 	bool maybe_ran;	   /* LOST: the server may have finished it */

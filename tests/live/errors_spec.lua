@@ -280,6 +280,22 @@ describe("an error of a statement", function()
     assert.equal(1, small:one("select 1 as a").a)
   end)
 
+  it("of too large a result never meets one that is within the limit",
+    function()
+      local four = live.open(pg.database("errors_four"),
+        { max_result_bytes = "4MB" })
+      for _, shape in ipairs { { 1000, 3800 }, { 30000, 120 }, { 100, 30000 },
+        { 1, 300000 }, { 3900000, 1 } } do
+        local rows = assert(four:query("select repeat('x', $1) as v "
+          .. "from generate_series(1, $2)", shape[1], shape[2]))
+        assert.equal(shape[2], rows.n)
+      end
+      for _, shape in ipairs { { 1000, 8000 }, { 6000000, 1 } } do
+        live.refused("too_big", four:query("select repeat('x', $1) as v "
+          .. "from generate_series(1, $2)", shape[1], shape[2]))
+      end
+    end)
+
   it("prints as its code, its message and its SQLSTATE", function()
     local _, err = db:query("select * from nowhere")
     assert.equal(("undefined: %s (42P01)"):format(err.message), tostring(err))
