@@ -40,7 +40,7 @@ struct pgcopy {
 	struct pgconn *conn; /* NULL when DONE */
 	enum pgcopy_state state;
 	bool blocked;	  /* IN: wait for wake() before the next put */
-	bool paused;	  /* OUT: the owner has enough for now */
+	bool paused;	  /* OUT: not read on before pgcopy_taken() */
 	struct str out;	  /* OUT: bytes not yet taken */
 	int64_t affected; /* DONE: rows, -1 = not told */
 	struct err err;	  /* DONE: code 0 = success */

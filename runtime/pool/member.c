@@ -60,8 +60,8 @@ spread(struct pool *p, int64_t us)
 	return us - (int64_t)(pool_random(p) % (uint64_t)(us / 10 + 1));
 }
 
-/* Full for now, or starting up or shutting down: it is there, and waiting for
- * it is worth it. */
+/* Full, starting up or shutting down: the server is there and says itself that
+ * it will take logins later. */
 static bool
 says_later(const struct err *e)
 {

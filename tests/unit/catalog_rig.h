@@ -247,8 +247,7 @@ UNUSED static int
 set_up(void **state)
 {
 	(void)state;
-	if (!server_here())
-		return -1;
+	server_need();
 	snprintf(server_url, sizeof(server_url),
 		 "postgresql:///lunate_test?host=%s&port=5432&user=postgres",
 		 server_dir);

@@ -101,8 +101,7 @@ conn_start(const char *dir, int64_t connect_us, int prepared)
 UNUSED static void
 conn_begin(int prepared)
 {
-	if (!server_here())
-		skip();
+	server_need();
 	conn_start(server_dir, 20000000, prepared);
 	while (pgconn_state(conn) == PGCONN_CONNECTING)
 		turn();

@@ -69,8 +69,7 @@ ops_open(const char *dir, int max)
 UNUSED static void
 ops_begin(int max)
 {
-	if (!server_here())
-		skip();
+	server_need();
 	ops_open(server_dir, max);
 }
 

@@ -2,8 +2,7 @@
  *
  * server - for tests: a private PostgreSQL, and servers that misbehave.
  *
- *	if (!server_here())
- *		skip();
+ *	server_need();			// fails without PostgreSQL
  *	... server_dir is the folder of its socket ...
  *	server_sql("select 1")
  *	server_end();			// teardown of the group
@@ -330,19 +329,18 @@ server_ready(void)
 	fail_msg("the server does not answer: %s", PQerrorMessage(server_side));
 }
 
-/* The server is there; false: this machine has none. */
-UNUSED static bool
-server_here(void)
+/* The server is there from here on; a machine without one fails the test. */
+UNUSED static void
+server_need(void)
 {
 	char postgres[256], data[100];
 	const char *argv[] = {postgres, "-D", data, NULL};
 
 	if (server_pg.keeper != 0)
-		return true;
-	if (!server_programs()) {
-		print_message("PostgreSQL's server is not installed\n");
-		return false;
-	}
+		return;
+	if (!server_programs())
+		fail_msg("PostgreSQL's server is not installed; make setup "
+			 "installs it");
 	signal(SIGPIPE, SIG_IGN);
 	server_folder();
 	server_copy();
@@ -350,7 +348,6 @@ server_here(void)
 	snprintf(data, sizeof(data), "%s/data", server_dir);
 	server_keep(&server_pg, "3", argv);
 	server_ready();
-	return true;
 }
 
 /* The first cell of the answer as text, "" when there is none; a statement

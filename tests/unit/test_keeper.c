@@ -10,8 +10,7 @@
 static void
 begin(void)
 {
-	if (!server_here())
-		skip();
+	server_need();
 	pools_begin(server_dir);
 }
 

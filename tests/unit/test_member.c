@@ -14,8 +14,7 @@
 static void
 begin(int max)
 {
-	if (!server_here())
-		skip();
+	server_need();
 	pools_begin(server_dir);
 	pools_rules.max = max;
 	pools_open();

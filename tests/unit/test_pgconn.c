@@ -11,8 +11,7 @@
 static void
 a_login_is_told_from_the_loop_and_not_from_inside_new(void **state)
 {
-	if (!server_here())
-		skip();
+	server_need();
 	conn_start(server_dir, 20000000, 4);
 	assert_int_equal(states, 0);
 	assert_int_equal(pgconn_state(conn), PGCONN_CONNECTING);
@@ -97,8 +96,7 @@ the_owner_may_free_the_connection_when_it_is_told(void **state)
 	free_on_state = true;
 	while (conn != NULL)
 		turn();
-	if (!server_here())
-		skip();
+	server_need();
 	conn_start(server_dir, 20000000, 4);
 	free_on_state = true;
 	while (conn != NULL)

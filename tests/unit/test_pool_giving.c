@@ -166,8 +166,7 @@ begin(int pieces, bool again)
 	char text[200];
 	struct err e;
 
-	if (!server_here())
-		skip();
+	server_need();
 	alarm(50); /* nothing would ever be closed by the clock */
 	budget_init(&budget, MAX);
 	crew = crew_new(2);
