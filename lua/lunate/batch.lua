@@ -52,13 +52,9 @@ local function in_order(ops)
   return order
 end
 
-local function traced(err)
-  return errors.from_caught(err, debug.traceback(tostring(err), 2))
-end
-
 local function once(db, op)
   local client = dblib.derived(db, { priority = op.priority })
-  local ok, value, err = xpcall(op.operation, traced, client)
+  local ok, value, err = xpcall(op.operation, errors.traced, client)
   if not ok then
     return nil, value
   end

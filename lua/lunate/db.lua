@@ -203,6 +203,21 @@ function Database:close(seconds)
   return true
 end
 
+-- file:line of who borrows a connection, `level` calls up.  A tail call leaves
+-- no line of its own: then it is where `fn` was written, or the next caller.
+local function site(level, fn)
+  local info = debug.getinfo(level + 1, "Sl")
+  if fn and not (info and info.currentline > 0) then
+    info = debug.getinfo(fn, "S")
+    return ("%s:%d"):format(info.short_src, info.linedefined)
+  end
+  while info and info.currentline < 1 do
+    level = level + 1
+    info = debug.getinfo(level + 1, "Sl")
+  end
+  return info and ("%s:%d"):format(info.short_src, info.currentline) or nil
+end
+
 return { Client = Client, Database = Database, derived = derived,
-  merged = merged,
+  merged = merged, site = site,
   check_function = check_function, errors = errors }

@@ -62,4 +62,15 @@ function M.from_caught(caught, traceback)
   return err
 end
 
+---A message handler for xpcall: what was raised, as an error value that knows
+---where.
+---@param caught any
+---@return lunate.Error
+function M.traced(caught)
+  if M.is_error(caught) then
+    return caught
+  end
+  return M.from_caught(caught, debug.traceback(tostring(caught), 2))
+end
+
 return M

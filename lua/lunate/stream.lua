@@ -9,17 +9,6 @@ local Client, Database = dblib.Client, dblib.Database
 local EXEC, QUERY, CONTROL = 1, 0, 16
 local CHUNK = 65536
 
--- file:line of who borrows: the nearest caller that is Lua and not ours (a
--- tail call leaves no line of its own).
-local function site(level)
-  local info = debug.getinfo(level + 1, "Sl")
-  while info and info.currentline < 1 do
-    level = level + 1
-    info = debug.getinfo(level + 1, "Sl")
-  end
-  return info and ("%s:%d"):format(info.short_src, info.currentline) or nil
-end
-
 local function split_options(name, first, ...)
   if type(first) == "string" then
     return nil, first, ...
@@ -56,7 +45,7 @@ local function open_stream(client, options, sql, ...)
   local all = dblib.merged(client, options)
   local read_only = all and all.read_only or false
   local session, err = core.begin(client.ud, { session = not read_only,
-    read_only = read_only, long = true, site = site(4) })
+    read_only = read_only, long = true, site = dblib.site(4) })
   if not session then
     error(err, 0)
   end
@@ -285,7 +274,7 @@ local function run_copy(client, sql, work)
   end
   local bare = core.context() == nil
   local session, err = core.begin(client.ud, { session = bare, long = true,
-    site = site(3) })
+    site = dblib.site(3) })
   if not session then
     return nil, err
   end
@@ -348,7 +337,7 @@ function Database:script(text)
   end
   local session
   session, err = core.begin(self.ud, { session = true, long = true,
-    site = site(2) })
+    site = dblib.site(2) })
   if not session then
     return nil, err
   end

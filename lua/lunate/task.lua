@@ -56,16 +56,11 @@ end
 local Task = {}
 Task.__index = Task
 
-local function traced(err)
-  if errors.is_error(err) then
-    return err
-  end
-  return errors.from_caught(err, debug.traceback(tostring(err), 2))
-end
-
+-- All values of a call, nil among them too.
 local function pack(...)
   return { n = select("#", ...), ... }
 end
+M.pack = pack
 
 -- Finalizers run to their end even when the task was cancelled, the last one
 -- first; one that fails does not keep the others from running.
@@ -77,9 +72,9 @@ local function finalize(task)
     local one = task.finalizers[i]
     local ok, err
     if type(one) == "table" then
-      ok, err = xpcall(one.fn, traced, one.arg)
+      ok, err = xpcall(one.fn, errors.traced, one.arg)
     else
-      ok, err = xpcall(one, traced)
+      ok, err = xpcall(one, errors.traced)
     end
     if not ok then
       failed = failed or err
@@ -104,7 +99,7 @@ local orphans = {}
 local function main(task, fn, ...)
   local id = core.current()
   running[id] = task
-  local results = settle(xpcall(fn, traced, ...))
+  local results = settle(xpcall(fn, errors.traced, ...))
   local failed = finalize(task)
   if failed and not results.raised then
     results = { n = 2, nil, failed, raised = true }
@@ -208,7 +203,7 @@ function M.all(...)
   check_functions(n, ...)
   local fns = { ... }
   local function run(i)
-    local ok, value, err = xpcall(fns[i], traced)
+    local ok, value, err = xpcall(fns[i], errors.traced)
     if not ok or (value == nil and err ~= nil) then
       failed = failed or (ok and err or value)
     end

@@ -3,6 +3,7 @@ local core = require "lunate.core"
 local errors = require "lunate.errors"
 local context = require "lunate.context"
 local dblib = require "lunate.db"
+local task = require "lunate.task"
 
 local Client, Database = dblib.Client, dblib.Database
 local EXEC = 1
@@ -30,30 +31,8 @@ local function check_options(options)
   end
 end
 
--- file:line of the caller who borrows the connection; a tail call leaves no
--- trace of itself, then it is where fn was written.
-local function site(level, fn)
-  local info = debug.getinfo(level + 1, "Sl")
-  if info and info.currentline > 0 then
-    return ("%s:%d"):format(info.short_src, info.currentline)
-  end
-  info = debug.getinfo(fn, "S")
-  return ("%s:%d"):format(info.short_src, info.linedefined)
-end
-
 local function control(tx, sql)
   return core.run(tx.ud, tx.tx, EXEC + 16, nil, sql)
-end
-
-local function pack(...)
-  return { n = select("#", ...), ... }
-end
-
-local function caught(err)
-  if errors.is_error(err) then
-    return err
-  end
-  return errors.from_caught(err, debug.traceback(tostring(err), 2))
 end
 
 -- Why the transaction cannot be committed, or nil.
@@ -71,13 +50,13 @@ local function objection(tx, results)
 end
 
 local function outcome(ok, ...)
-  local results = pack(...)
+  local results = task.pack(...)
   results.raised = not ok
   return results
 end
 
 local function call(fn, tx)
-  return outcome(xpcall(fn, caught, tx))
+  return outcome(xpcall(fn, errors.traced, tx))
 end
 
 local function commit(tx)
@@ -123,14 +102,6 @@ local function try(db, fn, options, retries)
   return unpack(results, 1, results.n)
 end
 
-local function restore(before, ok, ...)
-  core.deadline(before)
-  if ok then
-    return ...
-  end
-  error((...), 0)
-end
-
 ---Runs fn(tx) between BEGIN and COMMIT.
 ---@param fn fun(tx: lunate.Transaction): ...
 ---@param options lunate.TransactionOptions?
@@ -141,16 +112,12 @@ function Database:transaction(fn, options)
   check_options(options)
   local begin = { isolation = options.isolation,
     read_only = options.read_only, deferrable = options.deferrable,
-    critical = options.critical, site = site(2, fn) }
+    critical = options.critical, site = dblib.site(2, fn) }
   local retries = options.retries or self.retries
   if not options.timeout then
     return try(self, fn, begin, retries)
   end
-  local at, before = core.now() + options.timeout, core.deadline()
-  if before == 0 or at < before then
-    core.deadline(at)
-  end
-  return restore(before, pcall(try, self, fn, begin, retries))
+  return task.deadline(options.timeout, try, self, fn, begin, retries)
 end
 
 local function roll_back_to(tx, name, err)

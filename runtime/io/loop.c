@@ -13,7 +13,7 @@ struct loop {
 	ev_idle idle;	/* active while jobs are left: do not sleep */
 	ev_async async; /* wakes the loop for letters */
 	struct list jobs[LOOP_PHASES];
-	struct loop_letter *letters; /* lock-free stack, newest first */
+	struct mbox letters;
 	int64_t now_us;
 	bool stopping;
 	const bool *done; /* of the innermost loop_run_until, or NULL */
@@ -67,32 +67,32 @@ end_of_turn(struct ev_loop *ev, ev_prepare *w, int events)
 		ev_idle_stop(ev, &l->idle);
 }
 
-/* The stack is newest first; letters are run in the order of posting. */
-static void
-run_letters(struct loop *l)
+static bool
+run_letter(struct loop *l)
 {
-	struct loop_letter *newest, *oldest = NULL, *next;
+	struct mbox_node *node = mbox_take(&l->letters);
+	struct loop_letter *letter;
 
-	newest = __atomic_exchange_n(&l->letters, NULL, __ATOMIC_ACQUIRE);
-	for (; newest != NULL; newest = next) {
-		next = newest->next;
-		newest->next = oldest;
-		oldest = newest;
-	}
-	for (; oldest != NULL; oldest = next) {
-		next = oldest->next;
-		oldest->run(oldest);
-	}
+	if (node == NULL)
+		return false;
+	letter = CONTAINER_OF(node, struct loop_letter, node);
+	letter->run(letter);
+	return true;
 }
 
+/* Whoever posts all the time does not keep the sockets waiting: what is left
+ * is for the next turn. */
 static void
 read_letters(struct ev_loop *ev, ev_async *w, int events)
 {
 	struct loop *l;
 
-	(void)ev, (void)events;
+	(void)events;
 	OBJ_CAST(l, w->data, LOOP_MAGIC);
-	run_letters(l);
+	for (int n = 0; n < LOOP_BUDGET; n++)
+		if (!run_letter(l))
+			return;
+	ev_async_send(ev, w);
 }
 
 struct loop *
@@ -107,6 +107,7 @@ loop_new(void)
 		obj_panic(__FILE__, __LINE__, "no event backend");
 	for (int i = 0; i < LOOP_PHASES; i++)
 		list_init(&l->jobs[i]);
+	mbox_init(&l->letters);
 	ev_prepare_init(&l->prepare, end_of_turn);
 	ev_idle_init(&l->idle, idle_noop);
 	ev_async_init(&l->async, read_letters);
@@ -211,16 +212,9 @@ loop_undefer(struct loop_job *job)
 void
 loop_post(struct loop *l, struct loop_letter *letter)
 {
-	struct loop_letter *old;
-
 	OBJ_CHECK(l, LOOP_MAGIC);
-	old = __atomic_load_n(&l->letters, __ATOMIC_RELAXED);
-	do {
-		letter->next = old;
-	} while (!__atomic_compare_exchange_n(&l->letters, &old, letter, true,
-					      __ATOMIC_RELEASE,
-					      __ATOMIC_RELAXED));
-	ev_async_send(l->ev, &l->async);
+	if (mbox_put(&l->letters, &letter->node))
+		ev_async_send(l->ev, &l->async);
 }
 
 void
@@ -276,11 +270,13 @@ loop_free(struct loop **pl)
 	struct loop *l;
 
 	OBJ_TAKE(l, pl, LOOP_MAGIC);
-	run_letters(l);
+	while (run_letter(l))
+		;
 	ev_prepare_stop(l->ev, &l->prepare);
 	ev_idle_stop(l->ev, &l->idle);
 	ev_async_stop(l->ev, &l->async);
 	ev_loop_destroy(l->ev);
+	mbox_fini(&l->letters);
 	OBJ_FINI(l);
 	mem_free(l);
 }

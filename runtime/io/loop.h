@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "list.h"
+#include "mbox.h"
 #include "obj.h"
 
 #define LOOP_BUDGET 4096
@@ -41,7 +42,7 @@ struct loop_job {
 
 /* A letter from another thread.  The receiver's `run` frees it. */
 struct loop_letter {
-	struct loop_letter *next; /* private to the mailbox */
+	struct mbox_node node; /* private */
 	void (*run)(struct loop_letter *letter);
 };
 
