@@ -8,17 +8,18 @@
 
 #include "catalog.h"
 #include "runtime.h"
+#include "study.h"
 #include "tx.h"
 
-static enum next
-refuse(struct op *op, const struct err *e)
+enum next
+op_refuse(struct op *op, const struct err *e)
 {
 	op->err = *e;
 	return END;
 }
 
-static enum next
-refuse_code(struct op *op, enum err_code code, const char *text)
+enum next
+op_refuse_code(struct op *op, enum err_code code, const char *text)
 {
 	err_set(&op->err, code, "%s", text);
 	return END;
@@ -73,59 +74,12 @@ admit(struct op *op)
 	}
 	arm_deadline(op);
 	if (op->w->closing && op->tx == NULL)
-		return refuse_code(op, LUNATE_ECLOSED,
-				   "the runtime is closing; no new work");
+		return op_refuse_code(op, LUNATE_ECLOSED,
+				      "the runtime is closing; no new work");
 	if (op->deadline_us != 0 && op->deadline_us <= op->began_us)
-		return refuse_code(op, LUNATE_EDEADLINE,
-				   "the deadline had passed before the "
-				   "statement began; nothing was sent");
-	return NEXT;
-}
-
-/* Statements that a shared connection must not see. */
-static const char *
-unfit(const struct op *op)
-{
-	const struct stmt *s = op->stmt;
-
-	if (op->flags & OP_INTERNAL)
-		return NULL; /* ours, or db:script on its own session */
-	if (s->kind == STMT_COPY)
-		return "COPY goes through db:copy_in or db:copy_out";
-	if (s->tx != STMT_TX_NONE)
-		return "transaction control goes through db:transaction";
-	if ((s->flags & STMT_SESSION) && op->tx == NULL)
-		return "the statement changes or needs the state of a session, "
-		       "and connections are shared; run it in db:transaction "
-		       "(SET LOCAL, pg_advisory_xact_lock) or db:script";
-	if ((s->flags & STMT_NO_BLOCK) && op->tx != NULL &&
-	    op->tx->begin[0] != 0)
-		return "the server does not run this statement inside a "
-		       "transaction; call it on db";
-	return NULL;
-}
-
-static enum next
-know(struct op *op)
-{
-	const char *why;
-	struct err e;
-
-	if (op->stmt == NULL && stmt_get(op->sql, op->len, &op->stmt, &e) < 0)
-		return refuse(op, &e);
-	why = unfit(op);
-	if (why != NULL)
-		return refuse_code(op, LUNATE_EUNSUPPORTED, why);
-	if ((int)op->stmt->nparams != op->nvals) {
-		err_set(&e, LUNATE_EPARAM,
-			"the statement has %u parameter%s, %d %s given",
-			op->stmt->nparams, op->stmt->nparams == 1 ? "" : "s",
-			op->nvals, op->nvals == 1 ? "was" : "were");
-		return refuse(op, &e);
-	}
-	if (op->tx != NULL && (op->stmt->flags & STMT_SESSION) &&
-	    !(op->flags & OP_INTERNAL))
-		op->tx->dirty = true;
+		return op_refuse_code(op, LUNATE_EDEADLINE,
+				      "the deadline had passed before the "
+				      "statement began; nothing was sent");
 	return NEXT;
 }
 
@@ -187,9 +141,9 @@ route(struct op *op)
 		op->read = catalog_pure(op->w->catalog, s);
 	}
 	if ((op->flags & OP_READ_ONLY) && !(s->flags & STMT_READS_ONLY))
-		return refuse_code(op, LUNATE_EREADONLY,
-				   "db:read only reads; use db:write or "
-				   "db:transaction for changes");
+		return op_refuse_code(op, LUNATE_EREADONLY,
+				      "db:read only reads; use db:write or "
+				      "db:transaction for changes");
 	if (!op->cls_given)
 		op->cls = (s->flags & STMT_READS_ONLY) ? RULES_READ
 						       : RULES_WRITE;
@@ -308,7 +262,7 @@ lease(struct op *op)
 	fill_request(op);
 	if (op->tx != NULL) {
 		if (tx_ready(op->tx, &e) < 0 || too_late(op, &e))
-			return refuse(op, &e);
+			return op_refuse(op, &e);
 		if (op->tx->member != NULL)
 			return NEXT;
 	}
@@ -440,7 +394,7 @@ static const struct {
 	const char *name;
 	enum next (*run)(struct op *op);
 } steps[STEPS] = {
-	[ADMIT] = {"admit", admit},    [KNOW] = {"know", know},
+	[ADMIT] = {"admit", admit},    [KNOW] = {"know", op_know},
 	[ALLOW] = {"allow", allow},    [SCOPE] = {"scope", scope},
 	[TUNE] = {"tune", tune},       [RECALL] = {"recall", recall},
 	[ROUTE] = {"route", route},    [LEASE] = {"lease", lease},
@@ -528,6 +482,7 @@ static void
 let_go(struct op *op)
 {
 	catalog_unwait(&op->wait);
+	study_drop(&op->study);
 	loop_timer_stop(&op->nap);
 	if (op->in_pool && pool_withdraw(op->w->pool, &op->job))
 		op->in_pool = false;

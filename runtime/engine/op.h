@@ -32,6 +32,7 @@
 #include "stmt.h"
 #include "worker.h"
 
+struct study;
 struct tx;
 
 enum op_flags {
@@ -91,6 +92,7 @@ struct op {
 	bool asked;		  /* the catalog, once */
 	bool starting;		  /* inside op_start() */
 	struct catalog_wait wait; /* for the catalog */
+	struct study *study;	  /* of its long text, or NULL */
 };
 
 /* Zeroed memory; sets what has a default. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * op_int - what op.c and settle.c share.  No other file includes this.
+ * op_int - what op.c, know.c and settle.c share.  No other file includes this.
  *
  *   op.c      the table of steps, from admit to answer
+ *   know.c    from SQL text to facts, or a refusal
  *   settle.c  what an answer of the server means: done, again, or the end
  */
 #ifndef OP_INT_H
@@ -31,6 +32,13 @@ enum step_name {
 
 /* Runs the table from op->step on. */
 void op_run(struct op *op);
+
+/* Fill op->err and end it. */
+enum next op_refuse(struct op *op, const struct err *e);
+enum next op_refuse_code(struct op *op, enum err_code code, const char *text);
+
+/* The know step. */
+enum next op_know(struct op *op);
 
 /* The settle step. */
 enum next op_settle(struct op *op);

@@ -327,6 +327,14 @@ remember(struct shard *sh, struct stmt *s)
 	return s;
 }
 
+struct stmt *
+stmt_recall(const char *text, size_t len)
+{
+	uint64_t hash = XXH3_64bits(text, len);
+
+	return recall(shard_of(hash), text, len, hash);
+}
+
 int
 stmt_get(const char *text, size_t len, struct stmt **out, struct err *e)
 {

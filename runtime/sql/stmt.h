@@ -135,6 +135,9 @@ struct stmt {
 MUST_USE
 int stmt_get(const char *text, size_t len, struct stmt **out, struct err *e);
 
+/* What is memoised of a text, pinned; NULL: stmt_get() would have to parse. */
+struct stmt *stmt_recall(const char *text, size_t len);
+
 struct stmt *stmt_pin(struct stmt *s);
 void stmt_unpin(struct stmt **ps);
 

@@ -219,3 +219,42 @@ describe("many tasks", function()
     end
   end)
 end)
+
+describe("a long SQL text", function()
+  -- Half a second of parsing, by a thread of its own.
+  local function long(tail)
+    local t = {}
+    for i = 1, 100000 do t[i] = i end
+    return "select count(*)::int as n from (values (" .. table.concat(t, "),(")
+      .. ")) v " .. tail
+  end
+
+  -- What ends in a refusal meets no server: the only time it takes is that of
+  -- reading it.
+  it("lets short ones past while it is read", function()
+    local order = {}
+    local slow = lunate.spawn(function()
+      live.refused("syntax", db:one(long("where where")))
+      order[#order + 1] = "long"
+      return true
+    end)
+    lunate.pause()
+    for _ = 1, 20 do assert(db:one("select 1 as a")) end
+    order[#order + 1] = "short"
+    assert.is_true(slow:join())
+    assert.same({ "short", "long" }, order)
+  end)
+
+  it("is answered like any other", function()
+    assert.equal(100000, assert(db:one(long("where true"))).n)
+    assert.equal(100000, assert(db:one(long("where true"))).n)
+  end)
+
+  it("that is given up is never sent", function()
+    local err = live.refused("deadline", lunate.deadline(0.01, function()
+      return db:one(long("where 1 = 1"))
+    end))
+    live.says(err, "before the statement was sent")
+    assert.equal(1, db:one("select 1 as a").a)
+  end)
+end)
