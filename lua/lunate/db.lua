@@ -190,6 +190,10 @@ Database.with_clinic = Database.with_tenant
 ---@param seconds number?
 ---@return true
 function Database:close(seconds)
+  if self.inside[core.current()] then
+    error("close waits for what runs, and would wait for the transaction it "
+      .. "is called in; close after it", 2)
+  end
   local until_ = core.now() + (seconds or self.drain)
   -- Loops left by break give their connections back: the first round ends a
   -- stream, the second the session that it held.

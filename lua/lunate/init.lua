@@ -91,7 +91,7 @@ function M.open(options)
   task.fan_out = settings.fan_out
   return setmetatable({ ud = ud, chunk = settings.chunk,
     width = settings.width, retries = settings.retries,
-    drain = settings.drain }, db.Database)
+    drain = settings.drain, inside = {} }, db.Database)
 end
 
 ---A parameter that is written as JSON.

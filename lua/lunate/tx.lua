@@ -74,7 +74,10 @@ local function attempt(db, fn, options)
   end
   local tx = setmetatable({ ud = db.ud, tx = handle, options = db.options,
     depth = 0, db = db }, Transaction)
+  local me = core.current()
+  db.inside[me] = (db.inside[me] or 0) + 1
   local results = call(fn, tx)
+  db.inside[me] = db.inside[me] > 1 and db.inside[me] - 1 or nil
   err = objection(tx, results)
   if not err then
     local ok
