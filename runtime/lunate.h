@@ -84,7 +84,7 @@ struct lunate_listener;
 struct lunate_port;
 struct lunate_rows;
 
-/* ---- errors --------------------------------------------------------------- */
+/* ---- errors ------------------------------------------------------------ */
 
 /* Inside the library base/err.h has the same list, and the meanings. */
 #ifndef ERR_H
@@ -150,7 +150,7 @@ LUNATE_API int lunate_error_retryable(int code);
 /* Gives back a text that a function here gave; NULL is harmless. */
 LUNATE_API void lunate_free(void *text);
 
-/* ---- life ----------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------- */
 
 /* One row of `lunate help config`: "pool_max", "20".  Values as in the
  * environment; a bare number counts the unit of the row. */
@@ -207,7 +207,7 @@ LUNATE_API LUNATE_MUST_USE int lunate_open(const struct lunate_options *o,
  * something had to be ended, or LUNATE_EFORK. */
 LUNATE_API int lunate_close(struct lunate **db, double seconds);
 
-/* ---- values --------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------ */
 
 enum lunate_type {
 	LUNATE_NULL,
@@ -307,7 +307,7 @@ lunate_real(double real)
 	return v;
 }
 
-/* ---- who asks ------------------------------------------------------------- */
+/* ---- who asks ---------------------------------------------------------- */
 
 /* Travels with an operation and stands in the session while it runs, as JSON:
  * current_setting('lunate.ctx', true).  NULL fields are left out. */
@@ -338,7 +338,7 @@ LUNATE_API LUNATE_MUST_USE int lunate_context_new(const struct lunate_who *who,
 						  struct lunate_error *e);
 LUNATE_API void lunate_context_free(struct lunate_context **c);
 
-/* ---- statements ----------------------------------------------------------- */
+/* ---- statements -------------------------------------------------------- */
 
 enum lunate_priority {
 	LUNATE_PRIORITY_DEFAULT, /* by the class */
@@ -406,7 +406,7 @@ LUNATE_API LUNATE_MUST_USE int lunate_query(struct lunate *db,
 					    struct lunate_rows **rows,
 					    struct lunate_error *e);
 
-/* ---- without waiting ------------------------------------------------------ */
+/* ---- without waiting --------------------------------------------------- */
 
 /* How it ended: rows (the callee's from here on, to be freed) or an error
  * (borrowed until it returns), and NULL for the other. */
@@ -467,7 +467,7 @@ LUNATE_API void lunate_port_watch(struct lunate_port *p, struct ev_loop *loop);
 /* LUNATE_EBUSY, and nothing happens, while answers are on their way to it. */
 LUNATE_API int lunate_port_free(struct lunate_port **p);
 
-/* ---- rows ----------------------------------------------------------------- */
+/* ---- rows -------------------------------------------------------------- */
 
 /* A result, immutable.  Row and column count from 0; asking for one that is
  * not there is a mistake that ends the process.  Texts are borrowed until the
@@ -527,7 +527,7 @@ LUNATE_API LUNATE_MUST_USE int lunate_rows_bytes(const struct lunate_rows *r,
 LUNATE_API struct lunate_rows *lunate_rows_pin(struct lunate_rows *r);
 LUNATE_API void lunate_rows_free(struct lunate_rows **r);
 
-/* ---- transactions --------------------------------------------------------- */
+/* ---- transactions ------------------------------------------------------ */
 
 struct lunate_tx_options {
 	size_t size; /* lunate_tx_defaults() sets it */
@@ -593,7 +593,7 @@ LUNATE_API LUNATE_MUST_USE int lunate_transaction(
 	struct lunate *db, const struct lunate_tx_options *o,
 	const struct lunate_work *work, struct lunate_error *e);
 
-/* ---- many at once --------------------------------------------------------- */
+/* ---- many at once ------------------------------------------------------ */
 
 /* How one call of a batch ended: rows to be freed, or error.code != 0. */
 struct lunate_outcome {
@@ -634,7 +634,7 @@ LUNATE_API LUNATE_MUST_USE int lunate_batch(struct lunate *db,
 					    struct lunate_batch *b,
 					    struct lunate_error *e);
 
-/* ---- streams and COPY ----------------------------------------------------- */
+/* ---- streams and COPY -------------------------------------------------- */
 
 /* A result of any size in small memory, on a connection of its own or in
  * call->tx, which then carries nothing else until the stream is closed. */
@@ -686,7 +686,7 @@ LUNATE_API LUNATE_MUST_USE int lunate_copy_run(struct lunate *db,
 					       struct lunate_copy *c,
 					       struct lunate_error *e);
 
-/* ---- Lua ------------------------------------------------------------------ */
+/* ---- Lua --------------------------------------------------------------- */
 
 /* Loads a Lua file that returns a table of functions, into a LuaJIT of every
  * worker.  In it `require "lunate"` is the module of lua/README.md, and
@@ -737,7 +737,7 @@ LUNATE_API LUNATE_MUST_USE int lunate_run_async(struct lunate_script *s,
 /* Calls that run go on. */
 LUNATE_API void lunate_script_free(struct lunate_script **s);
 
-/* ---- watching it ---------------------------------------------------------- */
+/* ---- watching it ------------------------------------------------------- */
 
 /* One event, a JSON text of the envelope in lua/README.md; borrowed. */
 typedef void lunate_event(void *arg, const char *json, size_t len);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ctl.h"
 
+#include "figures.h"
 #include "health.h"
 #include "lines.h"
 #include "mem.h"
@@ -40,7 +41,7 @@ struct later {
 	struct health_wait wait;
 };
 
-/* ---- answers ------------------------------------------------------------ */
+/* ---- answers ----------------------------------------------------------- */
 
 /* Takes `what`. */
 static void
@@ -73,7 +74,7 @@ refuse(struct lines_peer *p, json_t *id, const struct err *e)
 			    err_word(e->code), "message", event_text(e->text)));
 }
 
-/* ---- the commands ------------------------------------------------------- */
+/* ---- the commands ------------------------------------------------------ */
 
 static const struct {
 	const char *name, *arg, *help;
@@ -109,35 +110,6 @@ run_version(const struct request *q)
 	answer(q->peer, q->id, json_pack("{ss}", "version", LUNATE_VERSION));
 }
 
-static json_t *
-health_json(const struct health_report *r)
-{
-	json_t *errors = json_array();
-
-	for (int i = 0; i < r->nerrors; i++)
-		json_array_append_new(errors, event_text(r->errors[i]));
-	return json_pack("{sb si si sf sf so}", "is_healthy", r->is_healthy,
-			 "connection_count", r->connection_count,
-			 "active_queries", r->active_queries,
-			 "avg_response_time", r->avg_response_ms,
-			 "last_health_check", (double)r->checked_wall_us / 1e6,
-			 "errors", errors);
-}
-
-static json_t *
-metrics_json(struct worker *w)
-{
-	const struct metrics_info *row;
-	json_t *all = json_object();
-	struct metrics m;
-	double value;
-
-	metrics_read(w, &m);
-	for (int i = 0; (row = metrics_row(i, &m, &value)) != NULL; i++)
-		json_object_set_new(all, row->name, json_real(value));
-	return all;
-}
-
 static void
 run_status(const struct request *q)
 {
@@ -157,7 +129,7 @@ run_status(const struct request *q)
 			 (int)m.waiting, "queries_per_second",
 			 m.queries_per_second, "log_level",
 			 log_level_word(w->rt->log.level), "health",
-			 last != NULL ? health_json(last) : json_null()));
+			 last != NULL ? figures_health(last) : json_null()));
 }
 
 static void
@@ -193,7 +165,7 @@ on_report(struct health_wait *wait, const struct health_report *r)
 	struct lines_peer *p = lines_peer(l->ctl->lines, l->peer);
 
 	if (p != NULL)
-		answer(p, l->id, health_json(r));
+		answer(p, l->id, figures_health(r));
 	free_later(l);
 }
 
@@ -205,7 +177,7 @@ run_health(const struct request *q)
 	struct later *l;
 
 	if (latest != NULL) {
-		answer(q->peer, q->id, health_json(latest));
+		answer(q->peer, q->id, figures_health(latest));
 		return;
 	}
 	l = mem_new(sizeof(*l));
@@ -220,7 +192,7 @@ run_health(const struct request *q)
 static void
 run_metrics(const struct request *q)
 {
-	answer(q->peer, q->id, metrics_json(q->ctl->w));
+	answer(q->peer, q->id, figures_metrics(q->ctl->w));
 }
 
 static void
@@ -249,7 +221,7 @@ static void (*const runs[])(const struct request *q) = {
 #undef CTL_RUN
 };
 
-/* ---- requests ----------------------------------------------------------- */
+/* ---- requests ---------------------------------------------------------- */
 
 static int
 unknown(const char *name, struct err *e)
@@ -315,7 +287,7 @@ on_line(struct lines *s, struct lines_peer *p, const char *text, void *arg)
 	json_decref(line);
 }
 
-/* ---- birth and death ---------------------------------------------------- */
+/* ---- birth and death --------------------------------------------------- */
 
 void
 ctl_folder(struct str *out, const char *state_dir)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "mem.h"
+#include "number.h"
 #include "params.h"
 
 static char int64_key; /* registry: text -> int64 */
@@ -56,6 +57,15 @@ decode_set_int64(lua_State *L)
 	return 0;
 }
 
+void
+decode_push_int64(lua_State *L, const char *text)
+{
+	lua_pushlightuserdata(L, &int64_key);
+	lua_rawget(L, LUA_REGISTRYINDEX); /* fn */
+	lua_pushstring(L, text);
+	lua_call(L, 1, 1); /* int64 */
+}
+
 /* One value as the server sent it. */
 struct cell {
 	uint32_t type;
@@ -76,10 +86,7 @@ push_int8(lua_State *L, const struct cell *c)
 		return NULL;
 	}
 	if (c->flags & DECODE_INT64) {
-		lua_pushlightuserdata(L, &int64_key);
-		lua_rawget(L, LUA_REGISTRYINDEX); /* fn */
-		lua_pushlstring(L, c->at, c->len);
-		lua_call(L, 1, 1); /* int64 */
+		decode_push_int64(L, c->at);
 		return NULL;
 	}
 	v = strtoll(c->at, NULL, 10);
@@ -90,36 +97,22 @@ push_int8(lua_State *L, const struct cell *c)
 	return NULL;
 }
 
-/* -1: no digit. */
-static int
-hex(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 32;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static bool
-is_hex(const char *at, size_t len)
-{
-	for (size_t i = 2; i < len; i++)
-		if (hex(at[i]) < 0)
-			return false;
-	return len >= 2 && len % 2 == 0 && at[0] == '\\' && at[1] == 'x';
-}
-
 static const char *
 push_bytea(lua_State *L, const char *at, size_t len)
 {
-	luaL_Buffer b;
+	long n = hex_length(at, len);
+	unsigned char few[256], *bytes = few;
 
-	if (!is_hex(at, len))
+	if (n < 0)
 		return "bytea is not in hex format; leave bytea_output alone";
-	luaL_buffinit(L, &b);
-	for (size_t i = 2; i < len; i += 2)
-		luaL_addchar(&b, (char)(hex(at[i]) << 4 | hex(at[i + 1])));
-	luaL_pushresult(&b);
+	if ((size_t)n > sizeof(few))
+		bytes = mem_try((size_t)n);
+	if (bytes == NULL)
+		return "no memory for the bytes of a bytea";
+	hex_read(at, len, bytes);
+	lua_pushlstring(L, (const char *)bytes, (size_t)n);
+	if (bytes != few)
+		mem_free(bytes);
 	return NULL;
 }
 
@@ -139,7 +132,7 @@ push_json(lua_State *L, const struct cell *c)
 	       "of range); ask for json = \"string\"";
 }
 
-/* ---- arrays: {1,NULL,"a\"b",{...}} -------------------------------------- */
+/* ---- arrays: {1,NULL,"a\"b",{...}} ------------------------------------- */
 
 struct reader {
 	const char *at, *end;
@@ -243,6 +236,16 @@ push_array(lua_State *L, uint32_t element, const struct cell *c)
 	return why;
 }
 
+/* What the server calls a number is one. */
+static double
+real_of(const struct cell *c)
+{
+	double value = 0;
+
+	(void)!number_read(c->at, &value);
+	return value;
+}
+
 /* Pushes the value; or pushes nothing and says why. */
 static const char *
 push_value(lua_State *L, const struct cell *c)
@@ -258,13 +261,13 @@ push_value(lua_State *L, const struct cell *c)
 	case T_OID:
 	case T_FLOAT4:
 	case T_FLOAT8:
-		lua_pushnumber(L, strtod(c->at, NULL));
+		lua_pushnumber(L, real_of(c));
 		return NULL;
 	case T_INT8:
 		return push_int8(L, c);
 	case T_NUMERIC:
 		if (c->flags & DECODE_NUMERIC)
-			lua_pushnumber(L, strtod(c->at, NULL));
+			lua_pushnumber(L, real_of(c));
 		else
 			lua_pushlstring(L, c->at, c->len);
 		return NULL;
@@ -283,7 +286,7 @@ push_value(lua_State *L, const struct cell *c)
 	return NULL;
 }
 
-/* ---- rows --------------------------------------------------------------- */
+/* ---- rows -------------------------------------------------------------- */
 
 static int
 no_value(const struct rows *r, int col, const char *why, struct err *e)

@@ -41,6 +41,9 @@ int decode_row(lua_State *L, const struct decode *d, size_t row, struct err *e);
 MUST_USE
 int decode_rows(lua_State *L, const struct decode *d, struct err *e);
 
+/* Pushes the int64 of a decimal text. */
+void decode_push_int64(lua_State *L, const char *text);
+
 /* core.set_int64(fn): decimal text to int64 */
 int decode_set_int64(lua_State *L);
 

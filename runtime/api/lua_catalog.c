@@ -64,7 +64,7 @@ on_deadline(struct loop_timer *t)
 		  LUNATE_EDEADLINE);
 }
 
-/* ---- a snapshot as tables ----------------------------------------------- */
+/* ---- a snapshot as tables ---------------------------------------------- */
 
 static void
 put_text(lua_State *L, const char *key, const char *value)
@@ -190,7 +190,7 @@ push_snapshot(lua_State *L, const struct catalog_snapshot *s)
 	put_schemas(L, s);
 }
 
-/* ---- core ---------------------------------------------------------------- */
+/* ---- core -------------------------------------------------------------- */
 
 static int
 push_answer(struct wait *w, lua_State *L)

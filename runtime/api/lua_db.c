@@ -17,7 +17,7 @@
 #include "params.h"
 #include "tree.h"
 
-/* ---- databases ---------------------------------------------------------- */
+/* ---- databases --------------------------------------------------------- */
 
 struct lua_db *
 lua_db_check(lua_State *L, int at)
@@ -81,6 +81,15 @@ tell_notes(struct worker *w, const struct config_notes *notes)
 			 LOG_STR("what", notes->at[i]));
 }
 
+/* In a C host's VM a database without options is the host's. */
+static bool
+is_home(lua_State *L, const struct vm *vm)
+{
+	const char *key = lua_tostring(L, 2);
+
+	return vm->home != NULL && (key == NULL || key[0] == 0);
+}
+
 /* In a group, what was opened with the same key is one runtime. */
 static int
 open_worker(lua_State *L, struct vm *vm, struct config *c,
@@ -127,16 +136,19 @@ core_open(lua_State *L)
 	struct group_member m = {.loop = vm->loop};
 	struct lua_db *db;
 
-	if (open_by_options(L, vm, &m) < 0)
+	m.worker = vm->home;
+	if (!is_home(L, vm) && open_by_options(L, vm, &m) < 0)
 		return fail(L, &m.err);
 	db = lua_newuserdata(L, sizeof(*db));
 	db->w = m.worker;
+	db->borrowed = m.worker == vm->home;
 	db->rt = m.worker->rt;
 	db->vm = vm;
 	list_init(&db->listeners);
 	lua_streams_init(db);
 	/* One socket a runtime: that of its first worker. */
-	db->ctl = db->rt->config.control_socket && db->w->index == 0
+	db->ctl = db->rt->config.control_socket && db->w->index == 0 &&
+				  !db->borrowed
 			  ? ctl_new(db->w)
 			  : NULL;
 	list_init(&db->link);
@@ -152,7 +164,8 @@ db_quiet(lua_State *L)
 {
 	struct lua_db *db = luaL_checkudata(L, 1, "lunate.db");
 
-	lua_pushboolean(L, db->rt == NULL || worker_quiet(db->w));
+	lua_pushboolean(L,
+			db->rt == NULL || db->borrowed || worker_quiet(db->w));
 	return 1;
 }
 
@@ -162,7 +175,7 @@ db_stop(lua_State *L)
 {
 	struct lua_db *db = luaL_checkudata(L, 1, "lunate.db");
 
-	if (db->rt != NULL)
+	if (db->rt != NULL && !db->borrowed)
 		db->w->closing = true;
 	return 0;
 }
@@ -186,7 +199,8 @@ lua_db_end(struct lua_db *db)
 	if (db->ctl != NULL)
 		ctl_free(&db->ctl);
 	db->rt = NULL;
-	runtime_leave(&db->w);
+	if (!db->borrowed)
+		runtime_leave(&db->w);
 }
 
 /* db:free(): what is still under way ends with an error */
@@ -197,7 +211,7 @@ db_free(lua_State *L)
 	return 0;
 }
 
-/* ---- one operation ------------------------------------------------------ */
+/* ---- one operation ----------------------------------------------------- */
 
 enum mode { MODE_QUERY, MODE_EXEC, MODE_ONE };
 #define CONTROL 16 /* beside the mode: our own transaction control */

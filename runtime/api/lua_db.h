@@ -19,7 +19,8 @@ struct ctl;
 struct lua_db {
 	struct list link;   /* in vm->dbs */
 	struct runtime *rt; /* NULL: closed */
-	struct worker *w;   /* ours */
+	struct worker *w;   /* ours, or a C host's */
+	bool borrowed;	    /* it is a C host's, and outlives us */
 	struct vm *vm;
 	struct list listeners;	 /* of lua_events */
 	struct ctl *ctl;	 /* or NULL */

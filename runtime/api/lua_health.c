@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-/* ---- health ------------------------------------------------------------- */
+/* ---- health ------------------------------------------------------------ */
 
 static void
 push_errors(lua_State *L, const struct health_report *r)
@@ -120,7 +120,7 @@ core_health_last(lua_State *L)
 	return 1;
 }
 
-/* ---- the doctor --------------------------------------------------------- */
+/* ---- the doctor -------------------------------------------------------- */
 
 struct visit {
 	struct wait wait;

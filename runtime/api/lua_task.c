@@ -10,7 +10,7 @@
 #include "mem.h"
 #include "task.h"
 
-/* ---- a waiter: park until somebody wakes it ----------------------------- */
+/* ---- a waiter: park until somebody wakes it ---------------------------- */
 
 struct waiter {
 	struct wait wait;
@@ -126,7 +126,7 @@ waiter_wake(lua_State *L)
 	return 0;
 }
 
-/* ---- sleep -------------------------------------------------------------- */
+/* ---- sleep ------------------------------------------------------------- */
 
 struct nap {
 	struct wait wait;
@@ -205,7 +205,7 @@ core_sleep(lua_State *L)
 	return wait_await(L, &n->wait);
 }
 
-/* ---- tasks -------------------------------------------------------------- */
+/* ---- tasks ------------------------------------------------------------- */
 
 struct handle {
 	struct task *task;

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "lunate.h"
-
-#include "err.h"
+#include "public.h"
 
 const char *
 lunate_version(void)

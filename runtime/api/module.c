@@ -11,6 +11,7 @@
 
 #include "bundle.h"
 #include "decode.h"
+#include "hosted.h"
 #include "lua_core.h"
 #include "lua_db.h"
 #include "params.h"
@@ -93,6 +94,17 @@ anchor_vm(lua_State *L, struct vm *vm)
 	luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
+struct vm *
+module_vm(lua_State *L, struct loop *loop)
+{
+	struct vm *vm;
+
+	assert(vm_of(L) == NULL);
+	vm = vm_open(L, loop);
+	anchor_vm(L, vm);
+	return vm;
+}
+
 static const luaL_Reg setters[] = {{"set_error_maker", task_set_error_maker},
 				   {"set_json", params_set_json},
 				   {"set_int64", decode_set_int64},
@@ -102,7 +114,7 @@ static int
 open_core(lua_State *L)
 {
 	if (vm_of(L) == NULL)
-		anchor_vm(L, vm_open(L, NULL));
+		module_vm(L, NULL);
 	lua_newtable(L); /* core */
 	luaL_register(L, NULL, setters);
 	lua_task_open(L);
@@ -115,6 +127,7 @@ open_core(lua_State *L)
 	lua_events_open(L);
 	lua_health_open(L);
 	lua_ctl_open(L);
+	lua_hosted_open(L);
 	task_push_token(L);
 	lua_setfield(L, -2, "token");
 	lua_pushlightuserdata(L, NULL);

@@ -3,7 +3,7 @@
 
 #include <lauxlib.h>
 #include <luajit-2.1/lua.h>
-#include <math.h>
+#include "number.h"
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,26 +41,7 @@ is_null(lua_State *L, int at)
 	       (lua_islightuserdata(L, at) && lua_touserdata(L, at) == NULL);
 }
 
-/* Integers without exponent, everything else with as many digits as it takes
- * to read the same number back. */
-static int
-number_text(char *out, size_t size, double d)
-{
-	if (isnan(d))
-		return snprintf(out, size, "NaN");
-	if (isinf(d))
-		return snprintf(out, size, d > 0 ? "Infinity" : "-Infinity");
-	if (d == floor(d) && fabs(d) <= 9007199254740992.0)
-		return snprintf(out, size, "%.0f", d);
-	for (int digits = 15;; digits++) {
-		int n = snprintf(out, size, "%.*g", digits, d);
-
-		if (digits == 17 || strtod(out, NULL) == d)
-			return n;
-	}
-}
-
-/* ---- arrays ------------------------------------------------------------- */
+/* ---- arrays ------------------------------------------------------------ */
 
 static void
 quote_element(struct str *s, const char *text, size_t len)
@@ -88,7 +69,7 @@ add_element(struct writer *w, int at)
 {
 	lua_State *L = w->L;
 	struct str *s = w->s;
-	char text[40];
+	char text[NUMBER_ROOM];
 	const char *bytes;
 	size_t len;
 
@@ -101,7 +82,7 @@ add_element(struct writer *w, int at)
 		str_add(s, lua_toboolean(L, at) ? "t" : "f");
 		return 0;
 	case LUA_TNUMBER:
-		number_text(text, sizeof(text), lua_tonumber(L, at));
+		number_write(text, lua_tonumber(L, at));
 		str_add(s, text);
 		return 0;
 	case LUA_TSTRING:
@@ -139,7 +120,7 @@ add_array(struct writer *w, int at, int n)
 	return rc;
 }
 
-/* ---- one value ---------------------------------------------------------- */
+/* ---- one value --------------------------------------------------------- */
 
 /* The parameter that is being taken. */
 struct slot {
@@ -322,8 +303,7 @@ static int
 take_one(const struct slot *s)
 {
 	lua_State *L = s->L;
-	char text[40];
-	int len;
+	char text[NUMBER_ROOM];
 
 	if (is_null(L, s->at))
 		return 0;
@@ -331,8 +311,8 @@ take_one(const struct slot *s)
 	case LUA_TBOOLEAN:
 		return keep(s, lua_toboolean(L, s->at) ? "t" : "f", 1);
 	case LUA_TNUMBER:
-		len = number_text(text, sizeof(text), lua_tonumber(L, s->at));
-		return keep(s, text, (size_t)len);
+		return keep(s, text,
+			    number_write(text, lua_tonumber(L, s->at)));
 	case LUA_TSTRING:
 		return take_string(s);
 	case LUA_TTABLE:

@@ -9,7 +9,7 @@ static char vm_key;	/* registry: struct vm */
 static char errors_key; /* registry: function that makes an error value */
 static char token;	/* what an await in a user's coroutine yields */
 
-/* ---- the VM ------------------------------------------------------------- */
+/* ---- the VM ------------------------------------------------------------ */
 
 struct vm *
 vm_of(lua_State *L)
@@ -86,7 +86,7 @@ vm_close(struct vm *vm)
 	mem_free(vm);
 }
 
-/* ---- errors as values --------------------------------------------------- */
+/* ---- errors as values -------------------------------------------------- */
 
 void
 push_err(lua_State *L, const struct err *e)
@@ -143,7 +143,7 @@ task_push_token(lua_State *L)
 	return 1;
 }
 
-/* ---- running ------------------------------------------------------------ */
+/* ---- running ----------------------------------------------------------- */
 
 /* Its coroutine has ended; what it returned was taken by its Lua wrapper. */
 static void
@@ -262,7 +262,7 @@ task_context(const struct vm *vm)
 	return vm->cur != NULL ? vm->cur->context : vm->context;
 }
 
-/* ---- waiting ------------------------------------------------------------ */
+/* ---- waiting ----------------------------------------------------------- */
 
 void
 wait_finish(struct wait *w)

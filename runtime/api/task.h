@@ -38,6 +38,7 @@
 
 struct group;
 struct task;
+struct worker;
 
 struct vm {
 	unsigned magic;
@@ -53,6 +54,7 @@ struct vm {
 	char *context;	     /* of the main program, or NULL */
 	bool own_loop;
 	struct group *group; /* VMs of other threads, or NULL */
+	struct worker *home; /* of a C host: what open() without options is */
 	int index, count;    /* which of them, of how many */
 };
 

@@ -115,6 +115,15 @@ err_meaning(int code)
 	return code < 0 && code >= -NCODES ? codes[-code - 1].meaning : "";
 }
 
+enum err_code
+err_of_word(const char *word)
+{
+	for (int i = 0; i < NCODES; i++)
+		if (strcmp(codes[i].word, word) == 0)
+			return codes[i].code;
+	return LUNATE_EINTERNAL;
+}
+
 bool
 err_retryable(int code)
 {

@@ -86,6 +86,9 @@ enum err_code err_from_sqlstate(const char *sqlstate);
 /* "deadline" for LUNATE_EDEADLINE; "ok" for 0; "internal" when unknown. */
 const char *err_word(int code);
 const char *err_meaning(int code);
+
+/* The code of a word; LUNATE_EINTERNAL when it is none. */
+enum err_code err_of_word(const char *word);
 bool err_retryable(int code);
 
 #endif

@@ -133,14 +133,20 @@ loop_now_us(const struct loop *l)
 	return l->now_us;
 }
 
-void
-loop_refresh(struct loop *l)
+int64_t
+loop_clock_us(void)
 {
 	struct timespec t;
 
-	OBJ_CHECK(l, LOOP_MAGIC);
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	l->now_us = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+void
+loop_refresh(struct loop *l)
+{
+	OBJ_CHECK(l, LOOP_MAGIC);
+	l->now_us = loop_clock_us();
 	ev_now_update(l->ev);
 }
 

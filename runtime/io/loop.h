@@ -63,6 +63,9 @@ struct ev_loop *loop_ev(struct loop *l);
 int64_t loop_now_us(const struct loop *l);
 void loop_refresh(struct loop *l);
 
+/* The same clock as it stands now; from any thread. */
+int64_t loop_clock_us(void);
+
 /* Microseconds since 1970 as of this turn: for what people and other machines
  * read, never for measuring. */
 int64_t loop_wall_us(const struct loop *l);

@@ -5,6 +5,8 @@ local M = {}
 local WIDTH, TAB, LENGTH = 80, 8, 600
 -- Spelled apart, so that this file passes its own check.
 local NOTES = { "TO" .. "DO", "FIX" .. "ME", "X" .. "XX" }
+-- One header for hosts is a promise, however long it is.
+local ONE_PIECE = "runtime/lunate.h"
 local LICENCE = "SPDX-License-Identifier: MIT"
 
 local function is_c(file)
@@ -60,7 +62,7 @@ end
 function M.check(file, report)
   check_width(file, report)
   check_notes(file, report)
-  if #file.lines > LENGTH then
+  if #file.lines > LENGTH and file.path ~= ONE_PIECE then
     report(LENGTH + 1, "%d lines; split the file into modules of at most %d",
       #file.lines, LENGTH)
   end
