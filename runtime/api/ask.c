@@ -95,14 +95,16 @@ take_value(struct arena *a, const struct lunate_value *v, bool copy,
 	return 0;
 }
 
-int
-ask_values(struct arena *arena, const struct lunate_call *call, bool copy,
-	   struct pgval **out, struct err *e)
+static int
+take_values(struct ask *a, const struct lunate_call *call, bool copy,
+	    struct err *e)
 {
+	struct arena *arena = &a->arena;
 	struct pgval *vals = arena_try(arena,
 				       sizeof(*vals) * (size_t)call->nvalues);
 
-	*out = vals;
+	a->op.vals = vals;
+	a->op.nvals = call->nvalues;
 	for (int i = 0; i < call->nvalues; i++) {
 		const struct lunate_value *v = &call->values[i];
 		const char *why = unfit(v);
@@ -281,17 +283,14 @@ ask_new(struct host_worker *hw, const struct lunate_call *call, bool copy,
 	struct err *e)
 {
 	struct ask *a = new_ask(hw, call->tx);
-	struct pgval *vals;
 
 	take_context(a, call);
 	take_numbers(&a->op, call);
 	if (take_text(a, call, copy, e) < 0 ||
-	    ask_values(&a->arena, call, copy, &vals, e) < 0) {
+	    take_values(a, call, copy, e) < 0) {
 		ask_free(a);
 		return NULL;
 	}
-	a->op.vals = vals;
-	a->op.nvals = call->nvalues;
 	return a;
 }
 

@@ -49,11 +49,6 @@ int ask_wait(struct ask *a, struct lunate_rows **rows, struct lunate_error *e);
 MUST_USE
 int ask_check(const struct lunate_call *call, struct err *e);
 
-/* Values as parameters; texts are copied into the arena, or borrowed. */
-MUST_USE
-int ask_values(struct arena *arena, const struct lunate_call *call, bool copy,
-	       struct pgval **out, struct err *e);
-
 /* By the clock of the loops; 0 = never. */
 int64_t ask_deadline(double seconds);
 

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "port.h"
 
-#include <errno.h>
-#include <ev.h>
 #include <sched.h>
-#include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
+#include "bell.h"
 #include "errand.h"
 #include "mem.h"
 
@@ -15,29 +11,25 @@ struct lunate_port {
 	unsigned magic;
 #define PORT_MAGIC 0x90475e11
 	struct mbox box;
-	int fd;
+	struct bell bell;
 	int expected; /* atomic */
 	int ringing;  /* atomic */
 	bool running;
-	struct ev_loop *loop; /* watches fd, or NULL */
-	ev_io watch;
 };
 
 int
-lunate_port_new(struct lunate_port **p, struct lunate_error *e)
+lunate_port_new(struct lunate_port **out, struct lunate_error *e)
 {
+	struct lunate_port *p = mem_new(sizeof(*p));
 	struct err why;
-	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
-	if (fd < 0) {
-		err_set(&why, LUNATE_EIO, "no eventfd for a port: %s",
-			strerror(errno));
+	if (bell_init(&p->bell, &why) < 0) {
+		mem_free(p);
 		return error_fill(e, &why);
 	}
-	*p = mem_new(sizeof(**p));
-	OBJ_INIT(*p, PORT_MAGIC);
-	mbox_init(&(*p)->box);
-	(*p)->fd = fd;
+	OBJ_INIT(p, PORT_MAGIC);
+	mbox_init(&p->box);
+	*out = p;
 	return 0;
 }
 
@@ -45,7 +37,7 @@ int
 lunate_port_fd(const struct lunate_port *p)
 {
 	OBJ_CHECK(p, PORT_MAGIC);
-	return p->fd;
+	return p->bell.fd;
 }
 
 void
@@ -62,26 +54,13 @@ port_forget(struct lunate_port *p)
 	__atomic_sub_fetch(&p->expected, 1, __ATOMIC_RELEASE);
 }
 
-/* The counter of an eventfd cannot run over: it is told once, when the box
- * was empty, and again only after somebody has looked. */
-static void
-ring(const struct lunate_port *p)
-{
-	const uint64_t one = 1;
-	ssize_t n;
-
-	do
-		n = write(p->fd, &one, sizeof(one));
-	while (n < 0 && errno == EINTR);
-}
-
 void
 port_throw(struct lunate_port *p, struct port_item *item)
 {
 	OBJ_CHECK(p, PORT_MAGIC);
 	__atomic_add_fetch(&p->ringing, 1, __ATOMIC_RELAXED);
 	if (mbox_put(&p->box, &item->node))
-		ring(p);
+		bell_ring(&p->bell);
 	__atomic_sub_fetch(&p->ringing, 1, __ATOMIC_RELEASE);
 }
 
@@ -98,19 +77,6 @@ port_put(struct lunate_port *p, struct errand *q)
 	port_throw(p, &q->back);
 }
 
-/* The bell is stilled before the box is emptied: what is put meanwhile rings
- * again. */
-static void
-still(const struct lunate_port *p)
-{
-	uint64_t n;
-	ssize_t got;
-
-	do
-		got = read(p->fd, &n, sizeof(n));
-	while (got < 0 && errno == EINTR);
-}
-
 int
 lunate_port_run(struct lunate_port *p, int most)
 {
@@ -120,7 +86,7 @@ lunate_port_run(struct lunate_port *p, int most)
 	OBJ_CHECK(p, PORT_MAGIC);
 	assert(!p->running);
 	p->running = true;
-	still(p);
+	bell_still(&p->bell);
 	/* A done() that asks again and again does not keep the caller here. */
 	if (most <= 0)
 		most = __atomic_load_n(&p->expected, __ATOMIC_RELAXED);
@@ -134,29 +100,21 @@ lunate_port_run(struct lunate_port *p, int most)
 	}
 	p->running = false;
 	if (node != NULL) /* some may be left */
-		ring(p);
+		bell_ring(&p->bell);
 	return n;
 }
 
 static void
-on_readable(struct ev_loop *loop, ev_io *w, int events)
+on_heard(struct bell *b)
 {
-	struct lunate_port *p;
-
-	(void)loop, (void)events;
-	OBJ_CAST(p, w->data, PORT_MAGIC);
-	lunate_port_run(p, 0);
+	lunate_port_run(CONTAINER_OF(b, struct lunate_port, bell), 0);
 }
 
 void
 lunate_port_watch(struct lunate_port *p, struct ev_loop *loop)
 {
 	OBJ_CHECK(p, PORT_MAGIC);
-	assert(p->loop == NULL && loop != NULL);
-	p->loop = loop;
-	ev_io_init(&p->watch, on_readable, p->fd, EV_READ);
-	p->watch.data = p;
-	ev_io_start(loop, &p->watch);
+	bell_watch(&p->bell, loop, on_heard);
 }
 
 int
@@ -171,9 +129,7 @@ lunate_port_free(struct lunate_port **pp)
 	OBJ_TAKE(p, pp, PORT_MAGIC);
 	while (__atomic_load_n(&p->ringing, __ATOMIC_ACQUIRE) > 0)
 		sched_yield();
-	if (p->loop != NULL)
-		ev_io_stop(p->loop, &p->watch);
-	close(p->fd);
+	bell_fini(&p->bell);
 	mbox_fini(&p->box);
 	OBJ_FINI(p);
 	mem_free(p);
