@@ -23,15 +23,19 @@ die()
 	exit 1
 }
 
-# The first name of each line of the list of which no name is installed.
+# The first name of each line of the list of which no name is installed.  A
+# name with "/" is a file: it is enough that it is there.
 missing()
 {
 	dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 2>/dev/null |
-		awk 'FNR == NR { if ($1 == "ii" || $1 == "hi") have[$2] = 1
+		awk 'function there(path)
+		     { return path ~ "/" && !system("test -e " path) }
+		     FNR == NR { if ($1 == "ii" || $1 == "hi") have[$2] = 1
 				 next }
 		     { sub(/#.*/, ""); n = split($0, name, /[ \t|]+/) }
 		     n == 0 || name[1] == "" { next }
-		     { for (i = 1; i <= n; i++) if (name[i] in have) next
+		     { for (i = 1; i <= n; i++)
+			   if (name[i] in have || there(name[i])) next
 		       print name[1] }' - "$list"
 }
 
