@@ -20,6 +20,8 @@ core.set_int64(function(text)
   return negative and value or -value
 end)
 
+core.set_row_maker(require "lunate.rowmaker")
+
 local task = require "lunate.task"
 local db = require "lunate.db"
 require "lunate.tx"

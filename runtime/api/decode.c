@@ -9,7 +9,9 @@
 #include "number.h"
 #include "params.h"
 
-static char int64_key; /* registry: text -> int64 */
+static char int64_key;	/* registry: text -> int64 */
+static char maker_key;	/* registry: names -> a maker of rows */
+static char makers_key; /* registry: makers by shape */
 
 /* Type OIDs of pg_type.dat; they never change. */
 enum {
@@ -236,6 +238,19 @@ push_array(lua_State *L, uint32_t element, const struct cell *c)
 	return why;
 }
 
+/* An int4 or smaller, as the server writes it. */
+static double
+int_of(const struct cell *c)
+{
+	const char *at = c->at;
+	bool negative = *at == '-';
+	int64_t n = 0;
+
+	for (at += negative; *at >= '0' && *at <= '9'; at++)
+		n = n * 10 + (*at - '0');
+	return (double)(negative ? -n : n);
+}
+
 /* What the server calls a number is one. */
 static double
 real_of(const struct cell *c)
@@ -259,6 +274,8 @@ push_value(lua_State *L, const struct cell *c)
 	case T_INT2:
 	case T_INT4:
 	case T_OID:
+		lua_pushnumber(L, int_of(c));
+		return NULL;
 	case T_FLOAT4:
 	case T_FLOAT8:
 		lua_pushnumber(L, real_of(c));
@@ -304,21 +321,7 @@ seen_before(const struct shape *s, int col)
 	return false;
 }
 
-/* Pushes an array of the columns' names; false where a name came before. */
-static void
-push_names(lua_State *L, const struct shape *s)
-{
-	lua_createtable(L, s->ncols, 0); /* names */
-	for (int i = 0; i < s->ncols; i++) {
-		if (seen_before(s, i))
-			lua_pushboolean(L, 0);
-		else
-			lua_pushstring(L, s->cols[i].name);
-		lua_rawseti(L, -2, i + 1);
-	}
-}
-
-/* Pushes the value of a column; nothing for NULL that is left out. */
+/* Pushes the value of a column, or nothing: then says why. */
 static const char *
 push_cell(lua_State *L, const struct decode *d, size_t row, int col)
 {
@@ -328,68 +331,156 @@ push_cell(lua_State *L, const struct decode *d, size_t row, int col)
 	c.type = rows_shape(d->rows)->cols[col].type;
 	if (c.at != NULL)
 		return push_value(L, &c);
-	lua_pushlightuserdata(L, NULL);
+	if (d->flags & DECODE_NULLS)
+		lua_pushlightuserdata(L, NULL);
+	else
+		lua_pushnil(L);
 	return NULL;
 }
 
-static bool
-left_out(const struct decode *d, size_t row, int col)
-{
-	size_t len;
-
-	return !(d->flags & DECODE_NULLS) &&
-	       rows_cell(d->rows, row, col, &len) == NULL;
-}
-
-/* Stack: ... names ... row value -> ... names ... row */
+/* Stack: ... row value -> ... row */
 static void
-store(lua_State *L, const struct decode *d, int names, int col)
+store(lua_State *L, const struct decode *d, int col)
 {
+	const struct shape *s = rows_shape(d->rows);
+
 	if (d->flags & DECODE_POSITIONAL) {
 		lua_pushvalue(L, -1);
 		lua_rawseti(L, -3, col + 1);
 	}
-	lua_rawgeti(L, names, col + 1); /* row value name */
-	if (lua_toboolean(L, -1)) {
-		lua_insert(L, -2);
-		lua_rawset(L, -3);
-	} else {
-		lua_pop(L, 2);
+	if (seen_before(s, col)) {
+		lua_pop(L, 1);
+		return;
 	}
-}
-
-/* The array of names is on top; pushes the row. */
-static int
-push_row(lua_State *L, const struct decode *d, size_t row, struct err *e)
-{
-	const struct shape *s = rows_shape(d->rows);
-	int names = lua_gettop(L);
-	const char *why;
-
-	lua_createtable(L, (d->flags & DECODE_POSITIONAL) ? s->ncols : 0,
-			s->ncols); /* row */
-	for (int i = 0; i < s->ncols; i++) {
-		if (left_out(d, row, i))
-			continue;
-		why = push_cell(L, d, row, i);
-		if (why != NULL) {
-			lua_pop(L, 1); /* row */
-			return no_value(d->rows, i, why, e);
-		}
-		store(L, d, names, i);
-	}
-	return 0;
+	lua_pushstring(L, s->cols[col].name); /* row value name */
+	lua_insert(L, -2);
+	lua_rawset(L, -3);
 }
 
 int
 decode_row(lua_State *L, const struct decode *d, size_t row, struct err *e)
 {
-	push_names(L, rows_shape(d->rows));
-	if (push_row(L, d, row, e) < 0) {
-		lua_pop(L, 1); /* names */
-		return e->code;
+	const struct shape *s = rows_shape(d->rows);
+	const char *why;
+
+	lua_createtable(L, (d->flags & DECODE_POSITIONAL) ? s->ncols : 0,
+			s->ncols); /* row */
+	for (int i = 0; i < s->ncols; i++) {
+		why = push_cell(L, d, row, i);
+		if (why != NULL) {
+			lua_pop(L, 1); /* row */
+			return no_value(d->rows, i, why, e);
+		}
+		store(L, d, i);
 	}
-	lua_remove(L, -2); /* row */
+	return 0;
+}
+
+/* ---- many rows of one shape ------------------------------------------------
+ *
+ * A function that is written for the shape, return { a = ..., b = ... }, makes
+ * a row at a third of the cost of storing its fields one by one. */
+
+#define MAKE_FROM 4	/* rows */
+#define MAKE_COLUMNS 64 /* a Lua function takes not many more arguments */
+#define MAKERS 512	/* shapes remembered */
+
+int
+decode_set_maker(lua_State *L)
+{
+	lua_pushlightuserdata(L, &maker_key);
+	lua_pushvalue(L, 1);
+	lua_rawset(L, LUA_REGISTRYINDEX);
+	return 0;
+}
+
+/* Pushes the table of makers by shape; a new one when it is full. */
+static void
+push_makers(lua_State *L)
+{
+	lua_pushlightuserdata(L, &makers_key);
+	lua_rawget(L, LUA_REGISTRYINDEX); /* makers */
+	if (!lua_isnil(L, -1) && lua_objlen(L, -1) < MAKERS)
+		return;
+	lua_pop(L, 1);
+	lua_newtable(L);
+	lua_pushlightuserdata(L, &makers_key);
+	lua_pushvalue(L, -2);
+	lua_rawset(L, LUA_REGISTRYINDEX);
+}
+
+/* make(names, positional); a name that came before is false */
+static void
+write_maker(lua_State *L, const struct shape *s, bool positional)
+{
+	lua_pushlightuserdata(L, &maker_key);
+	lua_rawget(L, LUA_REGISTRYINDEX);
+	lua_createtable(L, s->ncols, 0); /* fn names */
+	for (int i = 0; i < s->ncols; i++) {
+		if (seen_before(s, i))
+			lua_pushboolean(L, 0);
+		else
+			lua_pushstring(L, s->cols[i].name);
+		lua_rawseti(L, -2, i + 1);
+	}
+	lua_pushboolean(L, positional);
+	lua_call(L, 2, 1);
+}
+
+/* Pushes the maker of this shape.  In its table each stands twice: by its
+ * key, and in a row by which they are counted. */
+static void
+push_maker(lua_State *L, const struct decode *d)
+{
+	const struct shape *s = rows_shape(d->rows);
+	bool positional = (d->flags & DECODE_POSITIONAL) != 0;
+	double key = -(double)s->id * 2 - positional;
+
+	push_makers(L); /* makers */
+	lua_pushnumber(L, key);
+	lua_rawget(L, -2);
+	if (lua_isnil(L, -1)) {
+		lua_pop(L, 1);
+		write_maker(L, s, positional); /* makers maker */
+		lua_pushnumber(L, key);
+		lua_pushvalue(L, -2);
+		lua_rawset(L, -4);
+		lua_pushboolean(L, 1);
+		lua_rawseti(L, -3, (int)lua_objlen(L, -3) + 1);
+	}
+	lua_remove(L, -2); /* maker */
+}
+
+/* The maker is on top; pushes the row. */
+static int
+make_row(lua_State *L, const struct decode *d, size_t row, struct err *e)
+{
+	int n = rows_shape(d->rows)->ncols;
+	const char *why;
+
+	lua_pushvalue(L, -1);
+	for (int i = 0; i < n; i++) {
+		why = push_cell(L, d, row, i);
+		if (why != NULL) {
+			lua_pop(L, 1 + i); /* maker, values */
+			return no_value(d->rows, i, why, e);
+		}
+	}
+	lua_call(L, n, 1);
+	return 0;
+}
+
+/* Stack: ... all maker-or-nil -> the same, filled. */
+static int
+fill(lua_State *L, const struct decode *d, size_t n, struct err *e)
+{
+	bool made = !lua_isnil(L, -1);
+
+	for (size_t i = 0; i < n; i++) {
+		if ((made ? make_row : decode_row)(L, d, i, e) < 0)
+			return e->code;
+		lua_rawseti(L, -3, (int)i + 1);
+	}
 	return 0;
 }
 
@@ -397,17 +488,19 @@ int
 decode_rows(lua_State *L, const struct decode *d, struct err *e)
 {
 	size_t n = rows_count(d->rows);
+	int ncols = rows_shape(d->rows)->ncols;
 
+	luaL_checkstack(L, MAKE_COLUMNS + 8, "too many columns");
 	lua_createtable(L, n < INT32_MAX ? (int)n : 0, 1); /* all */
-	push_names(L, rows_shape(d->rows));		   /* all names */
-	for (size_t i = 0; i < n; i++) {
-		if (push_row(L, d, i, e) < 0) {
-			lua_pop(L, 2);
-			return e->code;
-		}
-		lua_rawseti(L, -3, (int)i + 1);
+	if (n >= MAKE_FROM && ncols > 0 && ncols <= MAKE_COLUMNS)
+		push_maker(L, d);
+	else
+		lua_pushnil(L);
+	if (fill(L, d, n, e) < 0) {
+		lua_pop(L, 2);
+		return e->code;
 	}
-	lua_pop(L, 1); /* names */
+	lua_pop(L, 1); /* maker */
 	lua_pushnumber(L, (double)n);
 	lua_setfield(L, -2, "n");
 	return 0;

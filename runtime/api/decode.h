@@ -47,4 +47,8 @@ void decode_push_int64(lua_State *L, const char *text);
 /* core.set_int64(fn): decimal text to int64 */
 int decode_set_int64(lua_State *L);
 
+/* core.set_row_maker(fn): fn(names, positional) gives a function that makes a
+ * row of the values it is given; what is false among the names has none. */
+int decode_set_maker(lua_State *L);
+
 #endif

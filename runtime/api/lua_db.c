@@ -7,7 +7,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "ctl.h"
 #include "decode.h"
@@ -15,6 +14,7 @@
 #include "lua_core.h"
 #include "mem.h"
 #include "params.h"
+#include "process.h"
 #include "tree.h"
 
 /* ---- databases --------------------------------------------------------- */
@@ -183,7 +183,7 @@ db_stop(lua_State *L)
 bool
 lua_db_ours(const struct lua_db *db)
 {
-	return db->rt != NULL && db->rt->pid == getpid();
+	return db->rt != NULL && db->rt->pid == process_id();
 }
 
 void
@@ -240,9 +240,11 @@ call_cancel(struct wait *w, enum err_code code)
 static void
 free_call(struct call *k)
 {
+	struct vm *vm = k->wait.vm;
+
 	op_fini(&k->op);
 	arena_fini(&k->arena);
-	mem_free(k);
+	spare_give(&vm->calls, k);
 }
 
 static int
@@ -420,9 +422,11 @@ lua_db_worker(struct lua_db *db)
 static struct call *
 new_call(struct vm *vm, struct lua_db *db)
 {
-	struct call *k = mem_new(sizeof(*k));
+	struct call *k = spare_take(&vm->calls, sizeof(*k));
 	const char *context = task_context(vm);
 
+	memset(&k->wait, 0, sizeof(k->wait));
+	k->decode = 0;
 	arena_init(&k->arena, k->first, sizeof(k->first));
 	op_init(&k->op, lua_db_worker(db));
 	k->op.done = call_done;

@@ -108,6 +108,7 @@ module_vm(lua_State *L, struct loop *loop)
 static const luaL_Reg setters[] = {{"set_error_maker", task_set_error_maker},
 				   {"set_json", params_set_json},
 				   {"set_int64", decode_set_int64},
+				   {"set_row_maker", decode_set_maker},
 				   {NULL, NULL}};
 
 static int

@@ -82,6 +82,7 @@ vm_close(struct vm *vm)
 	if (vm->own_loop)
 		loop_free(&vm->loop);
 	mem_free(vm->context);
+	spare_fini(&vm->calls);
 	OBJ_FINI(vm);
 	mem_free(vm);
 }

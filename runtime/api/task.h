@@ -35,6 +35,7 @@
 #include "err.h"
 #include "list.h"
 #include "loop.h"
+#include "spare.h"
 
 struct group;
 struct task;
@@ -56,6 +57,7 @@ struct vm {
 	struct group *group; /* VMs of other threads, or NULL */
 	struct worker *home; /* of a C host: what open() without options is */
 	int index, count;    /* which of them, of how many */
+	struct spare calls;  /* of lua_db, one an operation */
 };
 
 /* Something to wait for; embedded.  push() is called once the task runs

@@ -216,7 +216,6 @@ fill_request(struct op *op)
 {
 	struct pgreq *r = &op->req;
 
-	memset(r, 0, sizeof(*r));
 	pgreq_init(r);
 	r->sql = op->stmt->text;
 	r->len = op->stmt->len;
@@ -451,6 +450,9 @@ on_deadline(struct loop_timer *t)
 void
 op_init(struct op *op, struct worker *w)
 {
+	memset(op, 0, offsetof(struct op, err));
+	err_clear(&op->err);
+	op->req.conn = NULL;
 	OBJ_INIT(op, OP_MAGIC);
 	list_init(&op->link);
 	op->w = w;
@@ -468,7 +470,7 @@ op_start(struct op *op)
 	OBJ_CHECK(op, OP_MAGIC);
 	/* Outside of a turn, or after a long computation, the loop's time is
 	 * that of long ago, and every deadline would be too early. */
-	loop_refresh(op->w->loop);
+	loop_freshen(op->w->loop);
 	list_push_back(&op->w->ops, &op->link);
 	op->w->nops++;
 	__atomic_add_fetch(&op->w->queued, 1, __ATOMIC_RELAXED);

@@ -69,7 +69,6 @@ struct op {
 	/* how it ended */
 	struct rows *rows;
 	int64_t affected; /* -1 = none told */
-	struct err err;	  /* code 0 = success */
 	int64_t took_us;
 	int attempts;
 
@@ -80,8 +79,6 @@ struct op {
 	int step;
 	struct stmt *stmt;
 	struct rules *rules;
-	struct pgreq req;
-	struct pool_job job;
 	struct loop_job next;	 /* runs the steps from the loop */
 	struct loop_timer timer; /* deadline */
 	struct loop_timer nap;	 /* before a retry */
@@ -93,9 +90,14 @@ struct op {
 	bool starting;		  /* inside op_start() */
 	struct catalog_wait wait; /* for the catalog */
 	struct study *study;	  /* of its long text, or NULL */
+
+	/* large, and set when they are used: op_init() clears only heads */
+	struct err err; /* how it ended; code 0 = success */
+	struct pgreq req;
+	struct pool_job job;
 };
 
-/* Zeroed memory; sets what has a default. */
+/* Whatever its memory held. */
 void op_init(struct op *op, struct worker *w);
 void op_start(struct op *op);
 

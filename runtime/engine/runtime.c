@@ -3,12 +3,12 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "mem.h"
 #include "notes.h"
 #include "op.h"
 #include "pgurl.h"
+#include "process.h"
 #include "str.h"
 
 static void
@@ -150,7 +150,7 @@ runtime_open(struct runtime **out, struct config *config, struct loop *loop,
 	OBJ_INIT(rt, RUNTIME_MAGIC);
 	rt->config = *config;
 	memset(config, 0, sizeof(*config));
-	rt->pid = getpid();
+	rt->pid = process_id();
 	rt->refs = 1;
 	set_log(rt);
 	if (check_policies(&rt->config, e) < 0 || read_url(rt, e) < 0) {
@@ -172,7 +172,7 @@ int
 runtime_mine(const struct runtime *rt, struct err *e)
 {
 	OBJ_CHECK(rt, RUNTIME_MAGIC);
-	if (rt->pid == getpid())
+	if (rt->pid == process_id())
 		return 0;
 	return err_set(e, LUNATE_EFORK,
 		       "this runtime belongs to the parent process; open "

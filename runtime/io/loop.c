@@ -15,6 +15,7 @@ struct loop {
 	struct list jobs[LOOP_PHASES];
 	struct mbox letters;
 	int64_t now_us;
+	int64_t tick_us; /* the coarse clock when that was read */
 	bool stopping;
 	const bool *done; /* of the innermost loop_run_until, or NULL */
 };
@@ -133,13 +134,26 @@ loop_now_us(const struct loop *l)
 	return l->now_us;
 }
 
-int64_t
-loop_clock_us(void)
+static int64_t
+clock_us(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock, &t);
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+int64_t
+loop_clock_us(void)
+{
+	return clock_us(CLOCK_MONOTONIC);
+}
+
+void
+loop_freshen(struct loop *l)
+{
+	if (clock_us(CLOCK_MONOTONIC_COARSE) != l->tick_us)
+		loop_refresh(l);
 }
 
 void
@@ -147,6 +161,7 @@ loop_refresh(struct loop *l)
 {
 	OBJ_CHECK(l, LOOP_MAGIC);
 	l->now_us = loop_clock_us();
+	l->tick_us = clock_us(CLOCK_MONOTONIC_COARSE);
 	ev_now_update(l->ev);
 }
 

@@ -63,6 +63,10 @@ struct ev_loop *loop_ev(struct loop *l);
 int64_t loop_now_us(const struct loop *l);
 void loop_refresh(struct loop *l);
 
+/* The same, unless it was refreshed within the last few milliseconds: cheap
+ * enough for every operation. */
+void loop_freshen(struct loop *l);
+
 /* The same clock as it stands now; from any thread. */
 int64_t loop_clock_us(void);
 

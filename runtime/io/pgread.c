@@ -213,17 +213,25 @@ flush_held(struct pgconn *c, struct pgitem *it)
 	r->chunk(r, rows);
 }
 
+/* "INSERT 0 5", "SELECT 5", "COMMIT": the first word, and the last number. */
 static void
 take_tag(struct pgreq *r, PGresult *res)
 {
-	const char *n = PQcmdTuples(res), *tag = PQcmdStatus(res);
-	size_t len = strcspn(tag, " ");
+	const char *tag = PQcmdStatus(res), *at = tag;
+	size_t n = 0;
 
-	r->affected = *n != 0 ? strtoll(n, NULL, 10) : -1;
-	if (len >= sizeof(r->tag))
-		len = sizeof(r->tag) - 1;
-	memcpy(r->tag, tag, len);
-	r->tag[len] = 0;
+	for (; *at != 0 && *at != ' '; at++)
+		if (n < sizeof(r->tag) - 1)
+			r->tag[n++] = *at;
+	r->tag[n] = 0;
+	r->affected = -1;
+	while (*at == ' ') {
+		if (at[1] < '0' || at[1] > '9')
+			return; /* CREATE TABLE */
+		r->affected = 0;
+		for (at++; *at >= '0' && *at <= '9'; at++)
+			r->affected = r->affected * 10 + (*at - '0');
+	}
 }
 
 /* As the protocol counts: 7 bytes a row and 4 a value beside the values. */

@@ -31,6 +31,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "err.h"
 #include "list.h"
@@ -98,18 +99,21 @@ struct pgreq {
 	uint64_t xid;	   /* 0 = not asked or none assigned */
 	int64_t sent_us;   /* when its group was sent */
 	int64_t ran_us;	   /* server time as seen from here */
-	struct err err;
-
 	/* Called once, at the end of the group; may free the request. */
 	void (*done)(struct pgreq *r);
 	/* PGREQ_STREAM: some rows, in order; the callee unpins them.  To hold
 	 * the stream back it calls pgconn_pause(). */
 	void (*chunk)(struct pgreq *r, struct rows *rows);
+
+	struct err err; /* last: pgreq_init() clears only its head */
 };
 
+/* Whatever its memory held. */
 static inline void
 pgreq_init(struct pgreq *r)
 {
+	memset(r, 0, offsetof(struct pgreq, err));
+	err_clear(&r->err);
 	OBJ_INIT(r, PGREQ_MAGIC);
 	list_init(&r->link);
 	r->affected = -1;
