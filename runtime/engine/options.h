@@ -51,7 +51,7 @@ X(idle_timeout, TIME, "DB_POOL_IDLE_TIMEOUT,LUNATE_IDLE_TIMEOUT", "300000", 0, Q
 X(max_lifetime, TIME, "LUNATE_MAX_LIFETIME", "30min", 0, QUANTITY_DAY * 365, "ms", "pool", \
   "age at which a connection is replaced, some jitter added; 0: never") \
 X(max_uses, INT, "LUNATE_MAX_USES", "10000", 0, 1000000000, "", "pool", \
-  "operations after which a connection is replaced; 0: never") \
+  "times a connection is lent or given a group of reads after which, a minute old, it is replaced; 0: never") \
 X(max_logins, INT, "LUNATE_MAX_LOGINS", "4", 1, 1000, "", "pool", \
   "logins going on at once, per server") \
 X(queue_limit, INT, "LUNATE_QUEUE_LIMIT", "10000", 1, 10000000, "", "pool", \
@@ -66,7 +66,7 @@ X(health_interval, TIME, "LUNATE_HEALTH_INTERVAL", "15000", 100, QUANTITY_DAY, "
   "the pool's monitor looks at the server this often, on a connection of its own") \
 X(prepared_per_connection, INT, "LUNATE_PREPARED_PER_CONNECTION", "256", 0, 100000, "", "pool", \
   "prepared statements kept on a connection, least recently used out first; 0: none") \
-X(group_size, INT, "LUNATE_GROUP_SIZE", "8", 1, 256, "", "pool", \
+X(group_size, INT, "LUNATE_GROUP_SIZE", "16", 1, 256, "", "pool", \
   "most independent reads that share one Sync of the pipeline")
 
 #define OPTIONS_LIMITS(X) \

@@ -55,11 +55,14 @@ send_group(struct pool *p, struct pool_member *m, int64_t now)
 	struct list group;
 	int n = fill_group(p, &group, now);
 
-	if (m->state == MEMBER_IDLE)
+	if (m->state == MEMBER_IDLE) {
 		member_enter(m, MEMBER_BUSY);
-	if (m->mode == POOL_MODES || m->mode != POOL_READ)
 		member_set_mode(m, POOL_READ);
-	m->uses += (uint64_t)n;
+		m->lane = true;
+		p->nlanes++;
+	}
+	m->groups++;
+	m->uses++;
 	p->stats.groups++;
 	p->stats.statements += (uint64_t)n;
 	p->granted_us = now;
@@ -92,6 +95,7 @@ grant(struct pool *p, struct pool_member *m, struct pool_job *job, int64_t now)
 	     i++)
 		m->site[i] = job->site[i];
 	m->site[i] = 0;
+	m->uses++;
 	member_enter(m, MEMBER_LEASED);
 	member_set_mode(m, job->mode);
 	job->granted(job, m);
@@ -122,6 +126,40 @@ share_first(struct pool *p, int64_t now)
 	return a->enqueued_us <= b->enqueued_us;
 }
 
+/* Groups at a lane: the one that runs, and the next. */
+#define LANE_DEPTH 2
+
+/* A lane that can take the next group behind the one it runs.  One that is to
+ * be closed is left to empty. */
+static struct pool_member *
+pick_lane(struct pool *p)
+{
+	LIST_EACH (link, &p->members[MEMBER_BUSY]) {
+		struct pool_member *m = LIST_ENTRY(link, struct pool_member,
+						   link);
+
+		if (m->lane && pgconn_state(m->conn) == PGCONN_READY &&
+		    pgconn_inflight(m->conn) < LANE_DEPTH && !member_tired(m))
+			return m;
+	}
+	return NULL;
+}
+
+/* Shared reads open no more lanes than pay.  When those are busy a group waits
+ * behind another one only when it is full: what is not is sent, with company,
+ * when a lane is free. */
+static struct pool_member *
+pick_for_share(struct pool *p)
+{
+	struct pool_member *m = NULL;
+
+	if (p->nlanes < lanes_width(&p->lanes))
+		m = pick_idle(p, POOL_READ);
+	if (m == NULL && gate_count(&p->share) >= (size_t)p->rules.group_size)
+		m = pick_lane(p);
+	return m;
+}
+
 static bool
 serve_one(struct pool *p, int64_t now)
 {
@@ -131,7 +169,7 @@ serve_one(struct pool *p, int64_t now)
 
 	if (w == NULL)
 		return false;
-	m = pick_idle(p, share ? POOL_READ : job_of(w)->mode);
+	m = share ? pick_for_share(p) : pick_idle(p, job_of(w)->mode);
 	if (m == NULL)
 		return false;
 	if (share)

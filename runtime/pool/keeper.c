@@ -34,8 +34,11 @@ static int
 wanted(const struct pool *p)
 {
 	size_t group = (size_t)p->rules.group_size;
-	size_t n = gate_count(&p->whole) +
-		   (gate_count(&p->share) + group - 1) / group;
+	size_t lanes = (gate_count(&p->share) + group - 1) / group;
+	size_t free = (size_t)(lanes_width(&p->lanes) > p->nlanes
+				       ? lanes_width(&p->lanes) - p->nlanes
+				       : 0);
+	size_t n = gate_count(&p->whole) + (lanes < free ? lanes : free);
 
 	return (int)(n < 1000 ? n : 1000) - p->count[MEMBER_LOGIN];
 }

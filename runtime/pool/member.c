@@ -18,6 +18,9 @@ member_enter(struct pool_member *m, enum member_state state)
 
 	if (list_linked(&m->link))
 		p->count[m->state]--;
+	p->nlanes -= m->lane;
+	m->lane = false;
+	m->groups = 0;
 	m->state = state;
 	m->since_us = loop_now_us(p->loop);
 	m->told = false;
@@ -32,6 +35,7 @@ forget_member(struct pool_member *m)
 	struct pool *p = m->pool;
 
 	p->count[m->state]--;
+	p->nlanes -= m->lane;
 	list_remove(&m->link);
 	p->stats.closed++;
 	budget_idle(p->seat, p->count[MEMBER_IDLE]);
@@ -113,14 +117,24 @@ login_done(struct pool_member *m)
 	pool_wake(p);
 }
 
+/* At full load ten thousand uses are over in a second, and a new server
+ * process costs more than thousands of reads: there is a least age. */
+static bool
+used_up(const struct pool_member *m)
+{
+	const struct pool *p = m->pool;
+
+	return p->rules.max_uses > 0 &&
+	       m->uses >= (uint64_t)p->rules.max_uses &&
+	       loop_now_us(p->loop) - m->born_us >= p->rules.used_us;
+}
+
 static bool
 worn_out(const struct pool_member *m)
 {
 	const struct pool *p = m->pool;
 
-	return m->condemned || p->closed ||
-	       (p->rules.max_uses > 0 &&
-		m->uses >= (uint64_t)p->rules.max_uses) ||
+	return m->condemned || p->closed || used_up(m) ||
 	       loop_now_us(p->loop) >= m->expires_us;
 }
 
@@ -137,6 +151,12 @@ is_anothers_turn(const struct pool_member *m)
 	       loop_now_us(p->loop) - m->born_us >= TURN_US;
 }
 
+bool
+member_tired(const struct pool_member *m)
+{
+	return worn_out(m) || is_anothers_turn(m);
+}
+
 /* Nothing is in flight any more and nobody holds it. */
 void
 member_settle(struct pool_member *m)
@@ -144,6 +164,8 @@ member_settle(struct pool_member *m)
 	struct pool *p = m->pool;
 	double held = (double)(loop_now_us(p->loop) - m->since_us);
 
+	if (m->groups > 1)
+		held /= m->groups;
 	if (m->state == MEMBER_BUSY || m->state == MEMBER_LEASED)
 		p->hold_us += (held - p->hold_us) / 8;
 	m->checked_us = loop_now_us(p->loop);
@@ -152,7 +174,7 @@ member_settle(struct pool_member *m)
 		member_rollback(m);
 		return;
 	}
-	if (pgconn_in_tx(m->conn) || worn_out(m) || is_anothers_turn(m)) {
+	if (pgconn_in_tx(m->conn) || member_tired(m)) {
 		member_close(m);
 		return;
 	}

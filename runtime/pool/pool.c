@@ -113,6 +113,7 @@ pool_new(const struct pool_base *base, const struct pool_rules *rules)
 	list_init(&p->refused);
 	gate_init(&p->share, rules->queue_max, rules->age_ms);
 	gate_init(&p->whole, rules->queue_max, rules->age_ms);
+	lanes_init(&p->lanes, rules->max);
 	loop_job_init(&p->dispatch, run_dispatch);
 	loop_job_init(&p->tell, run_tell);
 	p->granted_us = loop_now_us(p->loop);
@@ -162,6 +163,13 @@ pool_submit(struct pool *p, struct pool_job *job, enum gate_priority priority,
 		refuse_full(p, job);
 	else
 		pool_wake(p);
+}
+
+void
+pool_saw(struct pool *p, int64_t ran_us)
+{
+	OBJ_CHECK(p, POOL_MAGIC);
+	lanes_saw(&p->lanes, loop_now_us(p->loop), ran_us);
 }
 
 bool
@@ -288,6 +296,7 @@ pool_set_max(struct pool *p, int max)
 	OBJ_CHECK(p, POOL_MAGIC);
 	assert(max > 0);
 	p->rules.max = max;
+	lanes_limit(&p->lanes, max);
 	if (p->rules.min > max)
 		p->rules.min = max;
 }
@@ -361,7 +370,12 @@ pool_free(struct pool **pp)
 void
 pool_verify(const struct pool *p)
 {
+	int nlanes = 0;
+
 	OBJ_CHECK(p, POOL_MAGIC);
+	LIST_EACH (link, &p->members[MEMBER_BUSY])
+		nlanes += LIST_ENTRY(link, struct pool_member, link)->lane;
+	assert(nlanes == p->nlanes);
 	for (int i = 0; i < MEMBER_STATES; i++) {
 		assert(list_count(&p->members[i]) == (size_t)p->count[i]);
 		LIST_EACH (link, &p->members[i]) {

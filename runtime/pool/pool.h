@@ -4,7 +4,8 @@
  *
  * Work comes in three sizes:
  *   SHARE  a read known to be fast: up to group_size of them go out under one
- *          Sync, to one connection
+ *          Sync; few connections (lanes.h) carry them, a full group waiting
+ *          at the server behind the one it works on
  *   SOLO   one statement that is alone in flight on its connection
  *   LEASE  a whole connection until it is given back (transactions, streams,
  *          COPY, scripts)
@@ -67,7 +68,8 @@ struct pool_rules {
 	int64_t lifetime_us; /* spread by a tenth; 0 = for ever */
 	int64_t validate_us; /* idle for so long: pinged */
 	int64_t leak_us;     /* held for so long: told */
-	int max_uses;	     /* statements; 0 = no limit */
+	int max_uses;	     /* groups and leases; 0 = no limit */
+	int64_t used_us;     /* no younger connection is used up */
 	unsigned queue_max;
 	int64_t age_ms; /* waiting so long is worth one priority */
 	int64_t timeout_ms[POOL_MODES]; /* the server's statement_timeout */
@@ -139,6 +141,9 @@ void pool_on_note(struct pool *p,
  * The request of a SHARE or SOLO ends through its own done(). */
 void pool_submit(struct pool *p, struct pool_job *job,
 		 enum gate_priority priority, int64_t deadline_us);
+
+/* A SHARE has ended; its read occupied its connection for so long. */
+void pool_saw(struct pool *p, int64_t ran_us);
 
 /* Takes a job back that still waits.  False: it does not wait any more. */
 bool pool_withdraw(struct pool *p, struct pool_job *job);

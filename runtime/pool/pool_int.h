@@ -11,6 +11,7 @@
 #ifndef POOL_INT_H
 #define POOL_INT_H
 
+#include "lanes.h"
 #include "pool.h"
 #include "resolve.h"
 
@@ -37,6 +38,8 @@ struct pool_member {
 	int64_t since_us;   /* when this state began */
 	int64_t checked_us; /* last proof of life */
 	uint64_t uses;
+	bool lane;	/* BUSY with shared reads */
+	int groups;	/* BUSY: how many it was given since */
 	bool condemned; /* closed as soon as nothing is in flight */
 	bool told;	/* a leak was reported */
 	bool pinging;
@@ -60,6 +63,8 @@ struct pool {
 
 	struct list members[MEMBER_STATES];
 	int count[MEMBER_STATES];
+	struct lanes lanes;	  /* how many members may carry shared reads */
+	int nlanes;		  /* those that do */
 	struct gate share, whole; /* whole: SOLO and LEASE */
 	struct list refused;	  /* jobs to be told at the end of the turn */
 	struct err close_err;
@@ -113,6 +118,9 @@ void pool_refuse_all(struct pool *p, const struct err *e);
 void member_open(struct pool *p);
 void member_enter(struct pool_member *m, enum member_state state);
 void member_close(struct pool_member *m);
+
+/* Is it to be closed at its next rest? */
+bool member_tired(const struct pool_member *m);
 void member_settle(struct pool_member *m);
 void member_set_mode(struct pool_member *m, enum pool_mode mode);
 void member_ping(struct pool_member *m);
