@@ -343,6 +343,7 @@ lunate_open(const struct lunate_options *given, struct lunate **out,
 	struct config c;
 	struct err why;
 
+	err_clear(&why);
 	if (check_size(given, &why) < 0)
 		return error_fill(e, &why);
 	memcpy(&o, given, given->size);
