@@ -250,7 +250,10 @@ ask_free(struct ask *a)
 	if (a->tx != NULL)
 		host_tx_unpin(&a->tx);
 	arena_fini(&a->arena);
-	mem_free(a);
+	if (host_here() == a->q.hw)
+		spare_give(&a->q.hw->asks, a);
+	else
+		mem_free(a);
 }
 
 static void
@@ -262,9 +265,13 @@ drop(struct errand *q)
 static struct ask *
 new_ask(struct host_worker *hw, struct lunate_tx *tx)
 {
-	struct ask *a = mem_new(sizeof(*a));
+	struct ask *a = host_here() == hw ? spare_take(&hw->asks, sizeof(*a))
+					  : mem_new(sizeof(*a));
 
 	errand_init(&a->q, hw);
+	a->tx = NULL;
+	a->context = NULL;
+	a->ended = NULL;
 	a->q.run = run;
 	a->q.cancel = cancel;
 	a->q.drop = drop;

@@ -45,6 +45,8 @@ run_letter(struct loop_letter *letter)
 void
 errand_init(struct errand *q, struct host_worker *hw)
 {
+	memset(q, 0, offsetof(struct errand, err));
+	err_clear(&q->err);
 	OBJ_INIT(q, ERRAND_MAGIC);
 	list_init(&q->link);
 	q->letter.run = run_letter;

@@ -43,7 +43,6 @@ struct errand {
 	void (*cancel)(struct errand *q, enum err_code code);
 	void (*drop)(struct errand *q);
 
-	struct err err;		  /* code 0 = success */
 	struct lunate_rows *rows; /* the answer's owner takes it */
 
 	/* who is told */
@@ -52,9 +51,11 @@ struct errand {
 	void *arg;
 	struct lunate_port *port; /* or NULL: on the worker */
 	uint64_t ticket;
+
+	struct err err; /* code 0 = success; only its head is cleared */
 };
 
-/* Set by the owner: run, cancel, drop. */
+/* Whatever its memory held.  Set by the owner: run, cancel, drop. */
 void errand_init(struct errand *q, struct host_worker *hw);
 
 /* Where done() will be called.  LUNATE_EINVAL: it cannot be. */

@@ -184,6 +184,7 @@ end_worker(struct host_worker *hw)
 		h->forget(h);
 	}
 	end_errands(hw);
+	spare_fini(&hw->asks);
 	loop_free(&hw->loop);
 }
 

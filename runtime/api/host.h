@@ -25,6 +25,7 @@
 
 #include "errand.h"
 #include "runtime.h"
+#include "spare.h"
 
 struct ctl;
 struct vm;
@@ -53,7 +54,8 @@ struct host_worker {
 	struct ctl *ctl; /* of the first worker; or NULL */
 	lua_State *L;	 /* of its scripts, or NULL before the first */
 	struct vm *vm;
-	uint64_t tickets; /* atomic: given out so far */
+	uint64_t tickets;  /* atomic: given out so far */
+	struct spare asks; /* made and freed on its own thread */
 };
 
 enum host_state { HOST_OPEN, HOST_DRAINING, HOST_CLOSED };
