@@ -147,7 +147,9 @@ X(encryption_key_rotation, TIME, "ENCRYPTION_KEY_ROTATION_DAYS,LUNATE_ENCRYPTION
 
 #define OPTIONS_RUNTIME(X) \
 X(workers, INT, "LUNATE_WORKERS", "1", 1, 256, "", "runtime", \
-  "threads, each with its own loop and connections") \
+  "threads of a C host's runtime, each with its own loop and connections; a script says --workers") \
+X(busy_poll, INT, "LUNATE_BUSY_POLL", "0", 0, 10000, "us", "runtime", \
+  "how long a loop looks for answers before it sleeps; shortens a lone query, takes a whole processor; 0: never, as on a machine with one") \
 X(drain_timeout, TIME, "LUNATE_DRAIN_TIMEOUT", "30s", 0, QUANTITY_HOUR, "ms", "runtime", \
   "how long closing waits for operations under way") \
 X(state_dir, TEXT, "LUNATE_STATE_DIR", "", 1, 4096, "", "runtime", \

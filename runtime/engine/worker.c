@@ -7,6 +7,8 @@
 #include "op.h"
 #include "runtime.h"
 
+#include <unistd.h>
+
 void
 worker_init(struct worker *w, struct runtime *rt, int index, struct loop *loop)
 {
@@ -17,6 +19,8 @@ worker_init(struct worker *w, struct runtime *rt, int index, struct loop *loop)
 	w->index = index;
 	list_init(&w->ops);
 	w->loop = loop;
+	if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
+		loop_busy_poll(loop, rt->config.busy_poll);
 	w->seed = (uint64_t)loop_now_us(w->loop) * 2654435761u + 1 +
 		  (uint64_t)index;
 	base = (struct pool_base){loop, rt->crew, &rt->target, &rt->budget};

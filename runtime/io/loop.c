@@ -16,6 +16,8 @@ struct loop {
 	struct mbox letters;
 	int64_t now_us;
 	int64_t tick_us; /* the coarse clock when that was read */
+	int64_t poll_us; /* 0: sleep at once */
+	int64_t work_us; /* when a job was last added, of now_us */
 	bool stopping;
 	const bool *done; /* of the innermost loop_run_until, or NULL */
 };
@@ -219,6 +221,7 @@ loop_defer(struct loop *l, enum loop_phase phase, struct loop_job *job)
 	OBJ_CHECK(l, LOOP_MAGIC);
 	if (!list_linked(&job->link))
 		list_push_back(&l->jobs[phase], &job->link);
+	l->work_us = l->now_us;
 	/* An event fed by a job comes behind the end of its turn: what it
 	 * defers must not wait for another event. */
 	ev_idle_start(l->ev, &l->idle);
@@ -239,6 +242,22 @@ loop_post(struct loop *l, struct loop_letter *letter)
 }
 
 void
+loop_busy_poll(struct loop *l, int64_t us)
+{
+	OBJ_CHECK(l, LOOP_MAGIC);
+	if (us > l->poll_us)
+		l->poll_us = us;
+}
+
+static void
+turn(struct loop *l)
+{
+	bool look = l->poll_us > 0 && l->now_us - l->work_us < l->poll_us;
+
+	ev_run(l->ev, look ? EVRUN_NOWAIT : EVRUN_ONCE);
+}
+
+void
 loop_run_until(struct loop *l, const bool *done)
 {
 	const bool *outer;
@@ -247,7 +266,7 @@ loop_run_until(struct loop *l, const bool *done)
 	outer = l->done;
 	l->done = done;
 	while (!*done && !l->stopping)
-		ev_run(l->ev, EVRUN_ONCE);
+		turn(l);
 	l->stopping = false;
 	l->done = outer;
 }

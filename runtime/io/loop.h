@@ -92,6 +92,10 @@ void loop_undefer(struct loop_job *job);
 /* From any thread; letters of one sender arrive in order. */
 void loop_post(struct loop *l, struct loop_letter *letter);
 
+/* Before it sleeps the loop looks for `us` after the last work, at the price
+ * of a processor; the largest of what was asked for. */
+void loop_busy_poll(struct loop *l, int64_t us);
+
 /* Runs turns until *done becomes true (checked at the end of each turn), or
  * loop_stop() was called.  Not re-entrant: a second call from inside a
  * callback is a mistake of ours, except from a LOOP_TASKS job. */

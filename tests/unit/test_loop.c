@@ -338,6 +338,50 @@ a_job_of_an_event_that_a_job_fed_waits_for_nothing(void **state)
 	loop_free(&loop);
 }
 
+static int turns;
+
+static void
+count_turn(struct ev_loop *ev, ev_prepare *w, int events)
+{
+	(void)ev, (void)w, (void)events;
+	turns++;
+}
+
+static void
+finish(struct loop_timer *t)
+{
+	(void)t;
+	done = true;
+}
+
+/* How many turns a wait of 10 ms for a timer takes, after a piece of work. */
+static int
+turns_of_a_wait(int64_t busy_us)
+{
+	struct loop_timer timer;
+	ev_prepare counter;
+
+	begin();
+	loop_busy_poll(loop, busy_us);
+	ev_prepare_init(&counter, count_turn);
+	ev_prepare_start(loop_ev(loop), &counter);
+	loop_timer_init(&timer, loop, finish);
+	loop_timer_start(&timer, 10000);
+	loop_defer(loop, LOOP_TASKS, &jobs[0].job);
+	turns = 0;
+	loop_run_until(loop, &done);
+	ev_prepare_stop(loop_ev(loop), &counter);
+	loop_free(&loop);
+	return turns;
+}
+
+static void
+a_loop_that_polls_looks_again_and_again(void **state)
+{
+	assert_true(turns_of_a_wait(0) < 8);
+	assert_true(turns_of_a_wait(10000000) > 50);
+}
+
 int
 main(void)
 {
@@ -360,6 +404,7 @@ main(void)
 		cmocka_unit_test(letters_of_threads_wake_the_loop_in_order),
 		cmocka_unit_test(
 			a_letter_on_its_way_is_read_when_the_loop_ends),
+		cmocka_unit_test(a_loop_that_polls_looks_again_and_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
