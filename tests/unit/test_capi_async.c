@@ -61,6 +61,17 @@ run_port(int n)
 	assert_int_equal(n, 0);
 }
 
+/* A wake-up without work is allowed, one that never ends is not. */
+static void
+port_falls_quiet(void)
+{
+	struct pollfd p = {.fd = lunate_port_fd(port), .events = POLLIN};
+
+	for (int i = 0; i < 100 && poll(&p, 1, 0) == 1; i++)
+		assert_int_equal(lunate_port_run(port, 0), 0);
+	assert_int_equal(poll(&p, 1, 0), 0);
+}
+
 /* ---- where done() is called -------------------------------------------- */
 
 static void
@@ -87,7 +98,7 @@ with_a_port_the_answer_waits_for_the_thread_that_runs_it(void **state)
 	assert_int_equal(answers[0].calls, 1);
 	assert_true(pthread_equal(answers[0].thread, pthread_self()));
 	assert_string_equal(lunate_rows_text(answers[0].rows, 0, 0), "here");
-	assert_int_equal(poll(&p, 1, 0), 0);
+	port_falls_quiet();
 	assert_int_equal(lunate_port_run(port, 0), 0);
 }
 
@@ -198,11 +209,15 @@ what_a_run_leaves_over_still_makes_the_fd_readable(void **state)
 	ok(ask(0, "select 1", port));
 	ok(ask(1, "select 2", port));
 	ok(ask(2, "select 3 from pg_sleep(0.05)", port));
-	for (int ran = 0; ran < 3; ran++) {
+	for (int ran = 0; ran < 3;) {
+		int n;
+
 		assert_int_equal(poll(&p, 1, 30000), 1);
-		assert_int_equal(lunate_port_run(port, 1), 1);
+		n = lunate_port_run(port, 1);
+		assert_in_range(n, 0, 1);
+		ran += n;
 	}
-	assert_int_equal(poll(&p, 1, 0), 0);
+	port_falls_quiet();
 }
 
 /* ---- what done() may do ------------------------------------------------ */
@@ -233,6 +248,13 @@ an_answer_may_ask_the_next(void **state)
 
 static int codes[8];
 
+static int
+counting_work(struct lunate_tx *tx, void *arg, struct lunate_error *e)
+{
+	codes[7]++;
+	return 0;
+}
+
 /* On a worker: whatever waits is refused. */
 static void
 nosy_done(void *arg, struct lunate_rows *rows, const struct lunate_error *e)
@@ -240,10 +262,11 @@ nosy_done(void *arg, struct lunate_rows *rows, const struct lunate_error *e)
 	struct lunate_call c = lunate_sql("select 1", NULL, 0);
 	struct lunate_batch b = lunate_batch_of(&c, NULL, 0);
 	struct lunate_copy copy = lunate_copy_of("copy (select 1) to stdout");
-	struct lunate_work work = {NULL, NULL};
+	struct lunate_work work = {counting_work, NULL};
 	struct lunate_stream *s = NULL;
 	char *json = NULL;
 
+	codes[7] = 0;
 	lunate_rows_free(&rows);
 	codes[0] = lunate_query(db, &c, NULL, NULL);
 	codes[1] = lunate_batch(db, &b, NULL);
@@ -266,6 +289,7 @@ blocking_calls_are_refused_where_they_would_block_a_worker(void **state)
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(codes[i], LUNATE_EINVAL);
 	assert_true(codes[5] == 0 || codes[5] == LUNATE_EINVAL);
+	assert_int_equal(codes[7], 0);
 	assert_int_equal(capi_run("select 1"), 0);
 }
 

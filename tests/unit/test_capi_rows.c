@@ -254,7 +254,7 @@ asking_for_a_cell_that_is_not_there_is_a_mistake(void **state)
 	assert_panics(lunate_rows_cell(rows, 1, 0, NULL));
 	assert_panics(lunate_rows_cell(rows, 0, 1, NULL));
 	assert_panics(lunate_rows_cell(rows, 0, -1, NULL));
-	assert_panics(lunate_rows_int(rows, 1, 0, &n));
+	assert_panics(n = lunate_rows_int(rows, 1, 0, &n));
 	assert_panics(lunate_rows_name(rows, 1));
 	assert_panics(lunate_rows_type(rows, -1));
 }
