@@ -124,7 +124,7 @@ capi_begin(const char *pool_max)
 UNUSED static void
 capi_end(void)
 {
-	assert_int_equal(lunate_close(&db, 20), 0);
+	assert_int_equal(lunate_close(&db, 5), 0);
 	assert_null(db);
 }
 
