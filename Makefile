@@ -89,8 +89,9 @@ $(B)/liblunate.a: $(B)/liblunate.o
 	@rm -f $@
 	ar rcs $@ $<
 
+# It stays loaded after dlclose(): threads of it may still run.
 $(B)/liblunate.so: $(B)/liblunate.o runtime/package/liblunate.map
-	$(CC) -shared $(LDFLAGS_ALL) -Wl,-soname,liblunate.so.0 \
+	$(CC) -shared $(LDFLAGS_ALL) -Wl,-soname,liblunate.so.0 -Wl,-z,nodelete \
 		-Wl,--version-script,runtime/package/liblunate.map \
 		-o $@ $< $(LIBS) $(LUA_LIBS)
 

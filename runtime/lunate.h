@@ -318,7 +318,8 @@ struct lunate_who {
 	const char *user;
 	const char *const *roles; /* ended by NULL */
 	const char *location, *ip, *device, *purpose, *trace;
-	/* What a write is done for; action and resource_type go together. */
+	/* What a write is done for; with one of them go action,
+	 * resource_type and user. */
 	const char *action, *resource_type, *resource_id;
 };
 

@@ -342,7 +342,7 @@ lunate_open(const struct lunate_options *given, struct lunate **out,
 	struct config_notes notes;
 	struct lunate *db = NULL;
 	struct config c;
-	struct err why;
+	struct err why = {0};
 
 	err_clear(&why);
 	if (check_size(given, &why) < 0)

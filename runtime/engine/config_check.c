@@ -274,7 +274,8 @@ config_strangers(const char *const *environ_list, struct config_notes *notes)
 {
 	char name[64];
 
-	for (; *environ_list != NULL; environ_list++) {
+	/* NULL after clearenv(), or when dlopen() bound it deeply. */
+	for (; environ_list != NULL && *environ_list != NULL; environ_list++) {
 		const char *p = *environ_list;
 		struct search s = {.name = name};
 
