@@ -48,16 +48,26 @@ local function add_environment(ctx)
   }
 end
 
+-- After the only checkpoint each page that is changed goes to the log as a
+-- whole, once. Here, so that nobody's window has them.
+local function settle(s)
+  s:psql "checkpoint"
+  s:psql "update pgbench_accounts set abalance = abalance where aid % 20 = 0"
+  s:psql "vacuum pgbench_accounts"
+end
+
 --- Starts the servers and fills the tables.
 ---@param opts { scale: integer }
 ---@return table ctx
 function M.prepare(opts)
   local ctx = { scale = opts.scale, postgres = servers.postgres() }
-  sh.ok { pg.bin "pgbench", "-i", "-q", "-s", opts.scale, ctx.postgres.url,
+  sh.ok { pg.bin "pgbench", "-i", "-q", "-F", "90", "-s", opts.scale,
+    ctx.postgres.url,
     timeout = 600 }
   ctx.postgres:psql(PAGE:format(PAGES))
+  settle(ctx.postgres)
+  ctx.pgbouncer = servers.pgbouncer(ctx.postgres, CONNECTIONS)
   add_environment(ctx)
-  M.round(ctx)
   return ctx
 end
 
@@ -65,7 +75,6 @@ end
 function M.round(ctx)
   ctx.postgres:psql "vacuum pgbench_accounts"
   ctx.postgres:psql "truncate bench_insert"
-  ctx.postgres:psql "checkpoint"
 end
 
 --- Runs fn with all new connections of the server on one core.
@@ -97,17 +106,41 @@ local function lunate()
   return { sh.build .. "/lunate", "run", here .. "lunate.lua" }
 end
 
+local function program(name)
+  return function() return { sh.build .. "/bench/" .. name } end
+end
+
+local function pgbench_env(mode, workload)
+  return { BENCH_PGBENCH = pg.bin "pgbench", BENCH_MODE = mode,
+    BENCH_DIR = sh.tmpdir(), BENCH_BESIDE = "",
+    BENCH_RATE = workload == "point" and "0.02" or "0.2" }
+end
+
 local function pgbench(mode)
   return function(_, workload)
-    return { "luajit", here .. "pgbench.lua", env = {
-      BENCH_PGBENCH = pg.bin "pgbench", BENCH_MODE = mode,
-      BENCH_DIR = sh.tmpdir(), BENCH_THREADS = "1", BENCH_BESIDE = "",
-      BENCH_RATE = workload == "point" and "0.02" or "0.2" } }
+    return { "luajit", here .. "pgbench.lua",
+      env = pgbench_env(mode, workload) }
   end
 end
 
+-- Statements without names: in transaction mode PgBouncer 1.18 gives a
+-- connection to somebody else between a Parse and its Bind of later.
+local function pgbouncer(ctx, workload)
+  local env = pgbench_env("extended", workload)
+  env.BENCH_HOST = ctx.pgbouncer.host
+  env.BENCH_PORT = tostring(ctx.pgbouncer.port)
+  env.BENCH_BESIDE = tostring(ctx.pgbouncer:pid())
+  return { "luajit", here .. "pgbench.lua", env = env }
+end
+
+local function luasql()
+  return { "luajit", here .. "luasql.lua" }
+end
+
 local function node(name)
-  return function() return { "node", here .. name .. ".js" } end
+  return function()
+    return { os.getenv("BENCH_NODE") or "node", here .. name .. ".js" }
+  end
 end
 
 ---@class bench.Client
@@ -115,31 +148,56 @@ end
 ---@field about string
 ---@field tasks integer[] operations in flight; of several, the best is taken
 ---@field command fun(ctx: table, workload: string): table argv and env
+---@field warm number? seconds it needs beside those of all
 ---@field pinned boolean? client and server on a core each
----@field only table<string, boolean>? the workloads it can do
+---@field only table<string, boolean>? the workloads it does; all unless told
 
 ---@type bench.Client[]
 M.clients = {
   { name = "lunate-lua", tasks = { 64 }, command = lunate,
     about = "64 tasks over at most 8 connections" },
+  { name = "lunate-c", tasks = { 64 }, command = program "lunate",
+    about = "64 calls in flight over at most 8 connections" },
   { name = "pgbench-prepared-8", tasks = { 8 }, command = pgbench "prepared",
-    about = "8 clients" },
-  { name = "postgres.js", tasks = { 32, 8, 64 },
-    command = node "postgres_js", about = "a pool of 8" },
-  { name = "node-pg", tasks = { 32, 8, 64 }, command = node "node_pg",
-    about = "a pool of 8, named statements" },
+    about = "pgbench -M prepared -c 8" },
+  { name = "pgbench-pipelined", tasks = { 8 }, command = pgbench "pipelined",
+    about = "the same, ten reads or inserts, or a whole transaction, in one "
+      .. "pipeline; times are the pipeline's" },
+  { name = "pgbouncer", tasks = { 32, 8 }, command = pgbouncer,
+    about = "pgbench -M extended through PgBouncer, pool_mode transaction, 8 "
+      .. "connections; CPU and memory of both" },
+  { name = "postgres.js", tasks = { 32, 64 }, warm = 0.5,
+    command = node "postgres_js", about = "a pool of 8, prepare: true" },
+  { name = "node-pg", tasks = { 32, 64 }, warm = 0.5,
+    command = node "node_pg", about = "a pool of 8, named statements" },
+  { name = "prisma", tasks = { 64, 32 }, warm = 1, command = node "prisma",
+    about = "Prisma 7 with adapter-pg, a pool of 8" },
+  { name = "luasql", tasks = { 1 }, command = luasql,
+    about = "lua-sql-postgres under luajit, one connection" },
   { name = "lunate-lua-1", tasks = { 1 }, command = lunate, pinned = true,
-    about = "1 task" },
+    about = "1 task, on a core of its own" },
   { name = "pgbench-prepared-1", tasks = { 1 }, command = pgbench "prepared",
-    pinned = true, about = "1 client" },
+    pinned = true, about = "pgbench -M prepared -c 1, on a core of its own" },
+  { name = "bare", tasks = { 64 }, command = program "bare",
+    only = { point = true },
+    about = "libpq on libev, 8 connections, 8 reads to a Sync, no engine" },
 }
 
--- Everybody once, at what most is compared by; else only what a ratio needs.
-local quick = { ["lunate-lua"] = true, ["postgres.js"] = true }
+-- What a ratio needs, once; what needs minutes of its own is left out.
+local QUICK = {
+  point = { ["lunate-lua"] = true, ["lunate-c"] = true,
+    ["pgbench-prepared-8"] = true, ["postgres.js"] = true, ["node-pg"] = true,
+    prisma = true, ["lunate-lua-1"] = true, ["pgbench-prepared-1"] = true,
+    bare = true },
+}
+local OTHERS = { ["lunate-lua"] = true, ["postgres.js"] = true }
 
 --- Is it part of `make bench-quick`?
-function M.quick(workload, name)
-  return workload == "point" or quick[name]
+---@param workload string
+---@param client string
+---@return boolean?
+function M.quick(workload, client)
+  return (QUICK[workload] or OTHERS)[client]
 end
 
 -- ---- what is compared -------------------------------------------------------
@@ -168,6 +226,13 @@ M.ratios = {
   of_workload("page", 2),
   of_workload("insert", 1),
   of_workload("transaction", 1),
+}
+
+-- What the engine adds to the floor: its CPU time for an operation, less that
+-- of the client that has none.
+M.engine = {
+  { name = "lunate-lua", floor = "bare", workload = "point", bar = 1.5 },
+  { name = "lunate-c", floor = "bare", workload = "point", bar = 1.5 },
 }
 
 return M

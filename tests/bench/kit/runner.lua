@@ -25,8 +25,11 @@ end
 
 local function command(bench, client, ask)
   local argv = client.command(bench.ctx, ask.workload)
-  local env = { BENCH_WORKLOAD = ask.workload, BENCH_TASKS = tostring(ask.tasks),
-    BENCH_WARM = tostring(ask.warm), BENCH_SECONDS = tostring(ask.seconds) }
+  local env = {
+    BENCH_WORKLOAD = ask.workload, BENCH_TASKS = tostring(ask.tasks),
+    BENCH_WARM = tostring(ask.warm + (client.warm or 0)),
+    BENCH_SECONDS = tostring(ask.seconds),
+  }
   for _, from in ipairs { bench.ctx.env, argv.env or {} } do
     for k, v in pairs(from) do env[k] = v end
   end

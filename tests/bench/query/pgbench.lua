@@ -1,5 +1,5 @@
--- pgbench as a client of the bench: runs it once to warm up and once to
--- measure, and answers from what it prints and logs.
+-- pgbench as a client of the bench: answers from what it prints and logs. It
+-- needs no time to warm up, and does not count that of connecting.
 --
 -- BENCH_MODE is prepared, extended or pipelined (ten statements at a time,
 -- prepared). CPU and memory are pgbench's own, and those of the process
@@ -82,10 +82,12 @@ local mode = ask.mode == "pipelined" and "prepared" or ask.mode
 
 -- Runs pgbench in the place of a shell, whose end we wait for: then it is our
 -- only child, and what it used is known.
-local function pgbench(seconds, more)
-  local line = ("cd '%s' && exec '%s' -n -M %s -c %d -j %d -T %d -f script %s "
+local function pgbench()
+  -- A log line costs more than the statement that it is about.
+  local line = ("cd '%s' && exec '%s' -n -M %s -c %d -T %d -f script -l "
+    .. "--log-prefix=log --sampling-rate=%g "
     .. "'host=%s port=%d user=%s dbname=%s' >out 2>err"):format(dir,
-    ask.pgbench, mode, ask.tasks, ask.threads, math.ceil(seconds), more,
+    ask.pgbench, mode, ask.tasks, math.ceil(ask.seconds), ask.rate,
     ask.host, ask.port, ask.user, ask.database)
   if os.execute(line) ~= 0 then
     error("pgbench failed:\n" .. read(dir .. "/err"), 0)
@@ -113,12 +115,9 @@ end
 
 local text, each = script()
 write(dir .. "/script", text)
-pgbench(ask.warm, "")
 local beside = ask.beside ~= "" and ask.beside
 local before, other = client.cpu(client.CHILDREN), beside and time_of(beside)
--- A log line costs more than the statement that it is about.
-local out = pgbench(ask.seconds, ("-l --log-prefix=log --sampling-rate=%g")
-  :format(ask.rate))
+local out = pgbench()
 local hist = client.hist()
 read_log(hist)
 local count = tonumber(out:match("transactions actually processed: (%d+)"))
