@@ -272,16 +272,14 @@ start_workers(struct lunate *db, struct err *e)
 /* ---- opening ----------------------------------------------------------- */
 
 static struct lunate *
-new_host(const struct lunate_options *o, const struct config *c)
+new_host(const struct lunate_options *o, const struct config *config)
 {
 	struct lunate *db = mem_new(sizeof(*db));
 
 	OBJ_INIT(db, HOST_MAGIC);
 	db->refs = 1;
-	db->nworkers = c->workers < HOST_WORKERS_MAX ? (int)c->workers
-						     : HOST_WORKERS_MAX;
-	if (db->nworkers < 1)
-		db->nworkers = 1;
+	db->nworkers = (int)config->workers;
+	assert(db->nworkers >= 1 && db->nworkers <= HOST_WORKERS_MAX);
 	db->workers = mem_new(sizeof(*db->workers) * (size_t)db->nworkers);
 	for (int i = 0; i < db->nworkers; i++)
 		db->workers[i].loop = loop_new();

@@ -51,7 +51,7 @@ X(idle_timeout, TIME, "DB_POOL_IDLE_TIMEOUT,LUNATE_IDLE_TIMEOUT", "300000", 0, Q
 X(max_lifetime, TIME, "LUNATE_MAX_LIFETIME", "30min", 0, QUANTITY_DAY * 365, "ms", "pool", \
   "age at which a connection is replaced, some jitter added; 0: never") \
 X(max_uses, INT, "LUNATE_MAX_USES", "10000", 0, 1000000000, "", "pool", \
-  "times a connection is lent or given a group of reads after which, a minute old, it is replaced; 0: never") \
+  "times a connection is lent, or given a group of reads or a write, after which it is replaced; 0: never") \
 X(max_logins, INT, "LUNATE_MAX_LOGINS", "4", 1, 1000, "", "pool", \
   "logins going on at once, per server") \
 X(queue_limit, INT, "LUNATE_QUEUE_LIMIT", "10000", 1, 10000000, "", "pool", \

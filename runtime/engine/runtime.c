@@ -32,7 +32,6 @@ fill_pool_rules(struct runtime *rt)
 				       : INT64_MAX,
 		.leak_us = c->leak_threshold * 1000,
 		.max_uses = (int)c->max_uses,
-		.used_us = 60000000,
 		.queue_max = (unsigned)c->queue_limit,
 		.age_ms = 50,
 		.timeout_ms = {c->read_timeout, c->write_timeout,

@@ -117,24 +117,14 @@ login_done(struct pool_member *m)
 	pool_wake(p);
 }
 
-/* At full load ten thousand uses are over in a second, and a new server
- * process costs more than thousands of reads: there is a least age. */
-static bool
-used_up(const struct pool_member *m)
-{
-	const struct pool *p = m->pool;
-
-	return p->rules.max_uses > 0 &&
-	       m->uses >= (uint64_t)p->rules.max_uses &&
-	       loop_now_us(p->loop) - m->born_us >= p->rules.used_us;
-}
-
 static bool
 worn_out(const struct pool_member *m)
 {
 	const struct pool *p = m->pool;
 
-	return m->condemned || p->closed || used_up(m) ||
+	return m->condemned || p->closed ||
+	       (p->rules.max_uses > 0 &&
+		m->uses >= (uint64_t)p->rules.max_uses) ||
 	       loop_now_us(p->loop) >= m->expires_us;
 }
 

@@ -69,7 +69,6 @@ struct pool_rules {
 	int64_t validate_us; /* idle for so long: pinged */
 	int64_t leak_us;     /* held for so long: told */
 	int max_uses;	     /* groups and leases; 0 = no limit */
-	int64_t used_us;     /* no younger connection is used up */
 	unsigned queue_max;
 	int64_t age_ms; /* waiting so long is worth one priority */
 	int64_t timeout_ms[POOL_MODES]; /* the server's statement_timeout */
