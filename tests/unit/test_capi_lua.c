@@ -228,9 +228,9 @@ what_is_no_function_of_the_script_is_refused(void **state)
 {
 	struct lunate_lua c = lunate_lua_of(NULL, NULL, 0);
 
-	assert_int_equal(run("no_such_function", NULL), LUNATE_EINVAL);
+	assert_int_equal(run("no_such_function", NULL), LUNATE_EUNDEFINED);
 	assert_non_null(strstr(er.text, "no_such_function"));
-	assert_int_equal(run("no_function", NULL), LUNATE_EINVAL);
+	assert_int_equal(run("no_function", NULL), LUNATE_EUNDEFINED);
 	refused(LUNATE_EINVAL, lunate_run(script, &c, &rows, &er));
 	assert_true(run("fn", NULL) < 0); /* gives what is no value */
 }
@@ -339,8 +339,8 @@ two_scripts_share_nothing_but_the_runtime(void **state)
 static void
 what_is_no_script_is_refused_with_its_name(void **state)
 {
-	const char *const bad[] = {"return 7", "for for",
-				   "error('at the top', 0)", "return nil"};
+	const char *const bad[] = {"return 7", "for for", "error('at the top')",
+				   "return nil"};
 	struct lunate_script *s = NULL;
 
 	assert_int_equal(lunate_load(db, "/no/such/file.lua", &s, &er),
