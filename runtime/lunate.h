@@ -49,10 +49,12 @@
  * parent's runtime in the child is LUNATE_EFORK, and the parent goes on; the
  * child may open a runtime of its own.
  *
- * ABI.  Structs that a host fills begin with their size, so that a later
- * version knows which fields are there: a field is only ever added at the end
- * and 0 is its old meaning.  struct lunate_error and struct lunate_value never
- * change.  All other structs are opaque.  Numbers of enums keep their meaning.
+ * ABI.  Structs that a host fills begin with their size: a field is only ever
+ * added at the end, and 0 is its old meaning.  So an older host's struct is
+ * taken as it is, and a newer host's too, unless it asks for something that
+ * this library does not know (LUNATE_EINVAL).  lunate_error, lunate_value,
+ * lunate_setting, lunate_buffer, lunate_work and lunate_outcome never change.
+ * All other structs are opaque.  Numbers of enums keep their meaning.
  */
 #ifndef LUNATE_H
 #define LUNATE_H
@@ -637,8 +639,9 @@ LUNATE_API LUNATE_MUST_USE int lunate_batch(struct lunate *db,
 
 /* ---- streams and COPY -------------------------------------------------- */
 
-/* A result of any size in small memory, on a connection of its own or in
- * call->tx, which then carries nothing else until the stream is closed. */
+/* A result of any size in small memory: on a connection of its own, or as a
+ * cursor of call->tx, which may run other statements meanwhile.  Errors of the
+ * statement come with the first rows. */
 LUNATE_API LUNATE_MUST_USE int lunate_stream_open(
 	struct lunate *db, const struct lunate_call *call,
 	struct lunate_stream **s, struct lunate_error *e);
@@ -653,15 +656,17 @@ LUNATE_API LUNATE_MUST_USE int lunate_stream_next_async(
 	struct lunate_stream *s, const struct lunate_then *then,
 	struct lunate_error *e);
 
-/* Also in the middle: what is left is thrown away.  Does not wait. */
+/* Also in the middle: what is left is thrown away.  Does not wait.  A cursor
+ * that was not read to its end lasts as long as its transaction. */
 LUNATE_API void lunate_stream_close(struct lunate_stream **s);
 
 /* COPY.  read() and write() are called on the calling thread. */
 struct lunate_copy {
-	size_t size; /* lunate_copy_of() sets it */
-	/* sql: COPY ... FROM STDIN or TO STDOUT; tx, context, timeout.
-	 * COPY takes no values. */
-	struct lunate_call call;
+	size_t size;	      /* lunate_copy_of() sets it */
+	const char *sql;      /* COPY ... FROM STDIN or TO STDOUT */
+	struct lunate_tx *tx; /* inside it; or NULL */
+	const struct lunate_context *context; /* or NULL: none */
+	double timeout;			      /* seconds; 0: none */
 	/* FROM STDIN: fills at most `room` bytes, cut anywhere; how many,
 	 * 0 at the end, or negative to give up: then nothing is copied. */
 	int64_t (*read)(void *arg, char *at, size_t room);
@@ -678,7 +683,7 @@ lunate_copy_of(const char *sql)
 
 	memset(&c, 0, sizeof(c));
 	c.size = sizeof(c);
-	c.call = lunate_sql(sql, NULL, 0);
+	c.sql = sql;
 	return c;
 }
 

@@ -7,6 +7,7 @@
 #include "host_rows.h"
 #include "host_tx.h"
 #include "number.h"
+#include "sized.h"
 #include "task.h"
 #include "who.h"
 
@@ -121,6 +122,14 @@ take_values(struct ask *a, const struct lunate_call *call, bool copy,
 	return 0;
 }
 
+const char *
+ask_text(const struct lunate_statement *s, size_t *len)
+{
+	OBJ_CHECK(s, STATEMENT_MAGIC);
+	*len = s->stmt->len;
+	return s->stmt->text;
+}
+
 int64_t
 ask_deadline(double seconds)
 {
@@ -129,13 +138,9 @@ ask_deadline(double seconds)
 
 /* ---- a call ------------------------------------------------------------ */
 
-int
-ask_check(const struct lunate_call *call, struct err *e)
+static int
+check(const struct lunate_call *call, struct err *e)
 {
-	if (call == NULL || call->size < sizeof(*call))
-		return err_set(e, LUNATE_EINVAL,
-			       "struct lunate_call has no size; begin with "
-			       "lunate_sql()");
 	if (call->sql == NULL && call->statement == NULL)
 		return err_set(e, LUNATE_EINVAL, "a call needs its SQL text");
 	if (call->nvalues < 0 || call->nvalues > NVALUES_MAX ||
@@ -148,10 +153,23 @@ ask_check(const struct lunate_call *call, struct err *e)
 	    call->cls < 0 || call->cls > LUNATE_CLASS_CRITICAL)
 		return err_set(e, LUNATE_EINVAL,
 			       "a priority or class that does not exist");
+	if (call->flags & ~(unsigned)LUNATE_READ_ONLY)
+		return err_set(e, LUNATE_EINVAL,
+			       "a flag that is none of enum lunate_call_flags");
 	if (!(call->timeout >= 0))
 		return err_set(e, LUNATE_EINVAL,
 			       "a timeout is a number of seconds from 0");
 	return 0;
+}
+
+int
+ask_take(const struct lunate_call *given, struct lunate_call *call,
+	 struct err *e)
+{
+	const struct sized s = {call, sizeof(*call), given,
+				"struct lunate_call; begin with lunate_sql()"};
+
+	return sized_take(&s, e) < 0 ? e->code : check(call, e);
 }
 
 static int
@@ -333,16 +351,16 @@ ask_wait(struct ask *a, struct lunate_rows **rows, struct lunate_error *e)
 
 /* A call that may be made, as an errand to the right worker. */
 static struct ask *
-begin(struct lunate *db, const struct lunate_call *call, bool copy,
+begin(struct lunate *db, const struct lunate_call *given, bool copy,
       struct err *e)
 {
+	struct lunate_call call;
 	struct ask *a;
 
-	if (ask_check(call, e) < 0 || host_enter(db, e) < 0)
+	if (ask_take(given, &call, e) < 0 || host_enter(db, e) < 0)
 		return NULL;
-	a = ask_new(call->tx != NULL ? host_tx_worker(call->tx)
-				     : host_choose(db),
-		    call, copy, e);
+	a = ask_new(call.tx != NULL ? host_tx_worker(call.tx) : host_choose(db),
+		    &call, copy, e);
 	if (a == NULL)
 		host_exit(db);
 	return a;
@@ -380,6 +398,7 @@ int
 lunate_prepare(const char *sql, struct lunate_statement **out,
 	       struct lunate_error *e)
 {
+	const char *never;
 	struct stmt *stmt;
 	struct err why;
 
@@ -388,6 +407,11 @@ lunate_prepare(const char *sql, struct lunate_statement **out,
 				 "a statement needs its SQL text");
 	if (stmt_get(sql, strlen(sql), &stmt, &why) < 0)
 		return error_fill(e, &why);
+	never = op_never(stmt);
+	if (never != NULL) {
+		stmt_unpin(&stmt);
+		return error_say(e, LUNATE_EUNSUPPORTED, never);
+	}
 	*out = mem_new(sizeof(**out));
 	OBJ_INIT(*out, STATEMENT_MAGIC);
 	(*out)->stmt = stmt;

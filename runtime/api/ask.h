@@ -45,9 +45,14 @@ int ask_wait(struct ask *a, struct lunate_rows **rows, struct lunate_error *e);
 
 /* ---- what other calls of a host share ---------------------------------- */
 
-/* Is it a call of this version, with a text and values that can be sent? */
+/* A host's call as this version knows it, with a text and values that can be
+ * sent. */
 MUST_USE
-int ask_check(const struct lunate_call *call, struct err *e);
+int ask_take(const struct lunate_call *given, struct lunate_call *call,
+	     struct err *e);
+
+/* The text of a prepared statement. */
+const char *ask_text(const struct lunate_statement *s, size_t *len);
 
 /* By the clock of the loops; 0 = never. */
 int64_t ask_deadline(double seconds);

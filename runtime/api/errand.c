@@ -8,6 +8,7 @@
 #include "host.h"
 #include "mem.h"
 #include "port.h"
+#include "sized.h"
 
 int
 error_fill(struct lunate_error *e, const struct err *from)
@@ -54,21 +55,23 @@ errand_init(struct errand *q, struct host_worker *hw)
 }
 
 int
-errand_then(struct errand *q, const struct lunate_then *then, struct err *e)
+errand_then(struct errand *q, const struct lunate_then *given, struct err *e)
 {
-	if (then == NULL || then->done == NULL)
+	struct lunate_then then;
+	const struct sized s = {&then, sizeof(then), given,
+				"struct lunate_then; begin with lunate_then()"};
+
+	if (sized_take(&s, e) < 0)
+		return e->code;
+	if (then.done == NULL)
 		return err_set(e, LUNATE_EINVAL,
 			       "a call that does not wait needs a done()");
-	if (then->size < sizeof(*then))
-		return err_set(e, LUNATE_EINVAL,
-			       "struct lunate_then has no size; begin with "
-			       "lunate_then()");
-	q->done = then->done;
-	q->arg = then->arg;
-	q->port = then->port;
+	q->done = then.done;
+	q->arg = then.arg;
+	q->port = then.port;
 	q->ticket = host_ticket(q->hw);
-	if (then->ticket != NULL)
-		*then->ticket = q->ticket;
+	if (then.ticket != NULL)
+		*then.ticket = q->ticket;
 	if (q->port != NULL)
 		port_expect(q->port);
 	return 0;

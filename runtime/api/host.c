@@ -9,6 +9,7 @@
 #include "ctl.h"
 #include "hosted.h"
 #include "mem.h"
+#include "sized.h"
 #include "task.h"
 
 static __thread struct host_worker *here;
@@ -88,18 +89,6 @@ host_unpin(struct lunate **pdb)
 }
 
 /* ---- options ----------------------------------------------------------- */
-
-static int
-check_size(const struct lunate_options *o, struct err *e)
-{
-	if (o == NULL || o->size == 0 || o->size > sizeof(*o))
-		return err_set(e, LUNATE_EINVAL,
-			       "struct lunate_options has a size that this "
-			       "version does not know; begin with "
-			       "lunate_defaults(), and use the library that "
-			       "the header belongs to");
-	return 0;
-}
 
 static int
 read_settings(struct config *c, const struct lunate_options *o, struct err *e)
@@ -336,16 +325,18 @@ int
 lunate_open(const struct lunate_options *given, struct lunate **out,
 	    struct lunate_error *e)
 {
-	struct lunate_options o = {0};
+	struct lunate_options o;
+	const struct sized s = {
+		&o, sizeof(o), given,
+		"struct lunate_options; begin with lunate_defaults()"};
 	struct config_notes notes;
 	struct lunate *db = NULL;
 	struct config c;
 	struct err why = {0};
 
 	err_clear(&why);
-	if (check_size(given, &why) < 0)
+	if (sized_take(&s, &why) < 0)
 		return error_fill(e, &why);
-	memcpy(&o, given, given->size);
 	config_notes_init(&notes);
 	if (read_config(&c, &notes, &o, &why) < 0) {
 		config_fini(&c);

@@ -14,6 +14,7 @@
 
 #include "ask.h"
 #include "host.h"
+#include "sized.h"
 
 #define CONCURRENCY 50
 #define BASE_US 100000
@@ -44,6 +45,14 @@ struct lanes {
 	sem_t done;
 };
 
+/* Calls stand as far apart as the host's struct is long. */
+static const struct lunate_call *
+call_of(const struct lunate_batch *b, size_t i)
+{
+	return (const struct lunate_call *)((const char *)b->calls +
+					    i * b->calls[0].size);
+}
+
 /* ---- one lane ---------------------------------------------------------- */
 
 static void on_done(void *arg, struct lunate_rows *rows,
@@ -55,7 +64,7 @@ submit(struct lane *l, struct lunate_error *e)
 {
 	struct lunate_then then = lunate_then(on_done, l);
 
-	return lunate_query_async(l->all->db, &l->all->b->calls[l->i], &then,
+	return lunate_query_async(l->all->db, call_of(l->all->b, l->i), &then,
 				  e) == 0;
 }
 
@@ -167,8 +176,12 @@ on_done(void *arg, struct lunate_rows *rows, const struct lunate_error *e)
 /* ---- all of them ------------------------------------------------------- */
 
 static int
-rank(const struct lunate_call *c)
+rank(const struct lunate_call *given)
 {
+	struct lunate_call call, *c = &call;
+	struct err e;
+
+	(void)!ask_take(given, c, &e); /* it was taken before */
 	return c->priority != LUNATE_PRIORITY_DEFAULT ? c->priority
 						      : LUNATE_PRIORITY_NORMAL;
 }
@@ -181,7 +194,7 @@ put_in_order(struct lanes *all)
 
 	for (int p = LUNATE_PRIORITY_CRITICAL; p <= LUNATE_PRIORITY_LOW; p++)
 		for (size_t i = 0; i < all->b->n; i++)
-			if (rank(&all->b->calls[i]) == p)
+			if (rank(call_of(all->b, i)) == p)
 				all->order[at++] = i;
 	assert(at == all->b->n);
 }
@@ -189,18 +202,19 @@ put_in_order(struct lanes *all)
 static int
 check(const struct lunate_batch *b, struct err *e)
 {
-	if (b == NULL || b->size < sizeof(*b))
-		return err_set(e, LUNATE_EINVAL,
-			       "struct lunate_batch has no size; begin with "
-			       "lunate_batch_of()");
 	if (b->n > 0 && (b->calls == NULL || b->outcomes == NULL))
 		return err_set(e, LUNATE_EINVAL,
 			       "a batch needs its calls, and room for as many "
 			       "outcomes");
+	if (b->concurrency < 0 || b->retries < 0)
+		return err_set(e, LUNATE_EINVAL,
+			       "concurrency and retries are numbers from 0");
 	for (size_t i = 0; i < b->n; i++) {
-		if (ask_check(&b->calls[i], e) < 0)
+		struct lunate_call call;
+
+		if (ask_take(call_of(b, i), &call, e) < 0)
 			return err_wrap(e, "call %zu of the batch", i);
-		if (b->calls[i].tx != NULL)
+		if (call.tx != NULL)
 			return err_set(e, LUNATE_EINVAL,
 				       "call %zu of the batch is inside a "
 				       "transaction, which runs one statement "
@@ -226,8 +240,13 @@ run_lanes(struct lanes *all, int n)
 }
 
 int
-lunate_batch(struct lunate *db, struct lunate_batch *b, struct lunate_error *e)
+lunate_batch(struct lunate *db, struct lunate_batch *given,
+	     struct lunate_error *e)
 {
+	struct lunate_batch own, *b = &own;
+	const struct sized s = {
+		b, sizeof(*b), given,
+		"struct lunate_batch; begin with lunate_batch_of()"};
 	struct lanes all = {.db = db, .b = b};
 	struct err why;
 	size_t n;
@@ -236,10 +255,11 @@ lunate_batch(struct lunate *db, struct lunate_batch *b, struct lunate_error *e)
 		return error_say(e, LUNATE_EINVAL,
 				 "a batch waits, and was asked for on a "
 				 "worker's thread");
-	if (check(b, &why) < 0 || host_enter(db, &why) < 0)
+	if (sized_take(&s, &why) < 0 || check(b, &why) < 0 ||
+	    host_enter(db, &why) < 0)
 		return error_fill(e, &why);
 	host_exit(db);
-	b->failures = 0;
+	given->failures = 0;
 	if (b->n == 0)
 		return 0;
 	memset(b->outcomes, 0, b->n * sizeof(*b->outcomes));
@@ -252,6 +272,6 @@ lunate_batch(struct lunate *db, struct lunate_batch *b, struct lunate_error *e)
 	run_lanes(&all, (int)(n < b->n ? n : b->n));
 	sem_destroy(&all.done);
 	mem_free(all.order);
-	b->failures = all.failures;
+	given->failures = all.failures;
 	return 0;
 }

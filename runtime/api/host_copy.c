@@ -16,6 +16,7 @@
 #include "host_tx.h"
 #include "mem.h"
 #include "pgcopy.h"
+#include "sized.h"
 #include "stmt.h"
 
 #define PIECE 262144
@@ -344,7 +345,8 @@ move(struct hcopy *k, struct lunate_copy *c, struct err *e)
 	if (k->io.state == PGCOPY_IN && c->read == NULL)
 		rc = err_set(e, LUNATE_EINVAL,
 			     "COPY ... FROM STDIN needs a read()");
-	else if (k->io.state == PGCOPY_OUT && c->write == NULL)
+	else if ((k->io.state == PGCOPY_OUT || k->taken.len > 0) &&
+		 c->write == NULL)
 		rc = err_set(e, LUNATE_EINVAL,
 			     "COPY ... TO STDOUT needs a write()");
 	else
@@ -388,23 +390,18 @@ check_statement(const char *sql, size_t len, struct err *e)
 static int
 check(const struct lunate_copy *c, struct err *e)
 {
-	if (c == NULL || c->size < sizeof(*c))
+	if (c->sql == NULL)
+		return err_set(e, LUNATE_EINVAL, "COPY needs its SQL text");
+	if (!(c->timeout >= 0))
 		return err_set(e, LUNATE_EINVAL,
-			       "struct lunate_copy has no size; begin with "
-			       "lunate_copy_of()");
-	if (ask_check(&c->call, e) < 0)
-		return e->code;
-	if (c->call.sql == NULL || c->call.sql_len != 0 || c->call.nvalues != 0)
-		return err_set(e, LUNATE_EINVAL,
-			       "COPY wants a text that ends in a 0, and takes "
-			       "no values");
-	return check_statement(c->call.sql, strlen(c->call.sql), e);
+			       "a timeout is a number of seconds from 0");
+	return check_statement(c->sql, strlen(c->sql), e);
 }
 
 /* The transaction of the call, or a session of our own; with a context a
  * transaction of our own, since a context holds for one. */
 static struct lunate_tx *
-session(struct lunate *db, const struct lunate_call *call, struct err *e)
+session(struct lunate *db, const struct lunate_copy *call, struct err *e)
 {
 	const struct tx_options o = {.session = call->context == NULL,
 				     .mode = POOL_LONG,
@@ -416,7 +413,7 @@ session(struct lunate *db, const struct lunate_call *call, struct err *e)
 }
 
 static struct hcopy *
-new_copy(struct lunate *db, const struct lunate_call *call, struct err *e)
+new_copy(struct lunate *db, const struct lunate_copy *call, struct err *e)
 {
 	struct lunate_tx *tx = session(db, call, e);
 	struct hcopy *k;
@@ -438,9 +435,13 @@ new_copy(struct lunate *db, const struct lunate_call *call, struct err *e)
 }
 
 int
-lunate_copy_run(struct lunate *db, struct lunate_copy *c,
+lunate_copy_run(struct lunate *db, struct lunate_copy *given,
 		struct lunate_error *e)
 {
+	struct lunate_copy own, *c = &own;
+	const struct sized s = {
+		c, sizeof(*c), given,
+		"struct lunate_copy; begin with lunate_copy_of()"};
 	struct hcopy *k;
 	struct err why;
 	int rc;
@@ -449,13 +450,15 @@ lunate_copy_run(struct lunate *db, struct lunate_copy *c,
 		return error_say(e, LUNATE_EINVAL,
 				 "a COPY waits, and was asked for on a "
 				 "worker's thread");
-	if (check(c, &why) < 0 || host_enter(db, &why) < 0)
+	if (sized_take(&s, &why) < 0 || check(c, &why) < 0 ||
+	    host_enter(db, &why) < 0)
 		return error_fill(e, &why);
-	k = new_copy(db, &c->call, &why);
+	k = new_copy(db, c, &why);
 	host_exit(db);
 	if (k == NULL)
 		return error_fill(e, &why);
 	rc = move(k, c, &why);
+	given->rows = c->rows;
 	leave(k);
 	return rc < 0 ? error_fill(e, &why) : 0;
 }

@@ -8,6 +8,8 @@
 #include "mem.h"
 #include "number.h"
 
+#define BYTEA 17 /* its type OID */
+
 struct lunate_rows {
 	unsigned magic;
 #define HOST_ROWS_MAGIC 0x40e5a11d
@@ -129,11 +131,11 @@ lunate_rows_int(const struct lunate_rows *r, size_t row, int col, int64_t *out)
 	char *end;
 	long long n;
 
-	if (at == NULL || *at == 0)
+	if (at == NULL || (*at != '-' && (*at < '0' || *at > '9')))
 		return LUNATE_EVALUE;
 	errno = 0;
 	n = strtoll(at, &end, 10);
-	if (errno != 0 || *end != 0)
+	if (errno != 0 || *end != 0 || end == at + (*at == '-'))
 		return LUNATE_EVALUE;
 	*out = n;
 	return 0;
@@ -168,7 +170,8 @@ lunate_rows_bytes(const struct lunate_rows *r, size_t row, int col,
 {
 	size_t len;
 	const char *at = lunate_rows_cell(r, row, col, &len);
-	long n = at != NULL ? hex_length(at, len) : -1;
+	bool is_bytea = lunate_rows_type(r, col) == BYTEA;
+	long n = at != NULL && is_bytea ? hex_length(at, len) : -1;
 
 	if (n < 0)
 		return LUNATE_EVALUE;

@@ -1,44 +1,38 @@
 /* SPDX-License-Identifier: MIT
  *
- * A stream of a host: an operation on a session of its own whose rows wait
- * here, some at a time, until somebody asks for them.
+ * The host's side of a stream, and the rows of a session of its own.
  *
- * The server is held back (the connection is not read) while CHUNKS wait, so
- * a result of any size takes bounded memory.
+ * The server is held back (the connection is not read) while STREAM_CHUNKS
+ * wait, so a result of any size takes bounded memory.
  */
+#include "host_stream.h"
+
 #include <string.h>
 
-#include "ask.h"
-#include "host.h"
-#include "host_rows.h"
-#include "host_tx.h"
 #include "pgconn.h"
-
-#define CHUNKS 8
-
-struct lunate_stream {
-	unsigned magic;
-#define STREAM_MAGIC 0x57eea3d1
-	struct lunate *host; /* pinned */
-	struct host_worker *hw;
-	struct loop_letter close;
-
-	/* the worker's */
-	struct ask *ask; /* whose errand is never sent; NULL: closed */
-	struct held held;
-	struct rows *chunks[CHUNKS + 2]; /* oldest first */
-	int nchunks;
-	bool started, running;
-	bool paused;
-	bool own;	     /* the session is ours */
-	struct errand *next; /* somebody waits for rows, or NULL */
-};
 
 /* One request for the next rows. */
 struct next {
 	struct errand q;
 	struct lunate_stream *s;
 };
+
+void
+stream_answer(struct lunate_stream *s, struct lunate_rows *rows)
+{
+	struct errand *q = s->next;
+
+	s->next = NULL;
+	if (q == NULL) {
+		lunate_rows_free(&rows);
+		return;
+	}
+	q->rows = rows;
+	if (rows == NULL)
+		q->err = s->err;
+	__atomic_store_n(&s->asked, 0, __ATOMIC_RELEASE);
+	errand_end(q);
+}
 
 /* ---- rows come and go -------------------------------------------------- */
 
@@ -48,7 +42,7 @@ drop_oldest(struct lunate_stream *s)
 	s->nchunks--;
 	memmove(s->chunks, s->chunks + 1,
 		(size_t)s->nchunks * sizeof(*s->chunks));
-	if (!s->paused || s->nchunks > CHUNKS / 2)
+	if (!s->paused || s->nchunks > STREAM_CHUNKS / 2)
 		return;
 	s->paused = false;
 	if (s->ask->op.req.conn != NULL)
@@ -59,20 +53,17 @@ drop_oldest(struct lunate_stream *s)
 static void
 serve(struct lunate_stream *s)
 {
-	struct errand *q = s->next;
+	struct rows *rows;
 
-	if (q == NULL || (s->nchunks == 0 && s->running))
+	if (s->next == NULL || (s->nchunks == 0 && s->running))
 		return;
-	s->next = NULL;
-	if (s->nchunks > 0) {
-		q->rows = host_rows_new(s->chunks[0], -1, 0);
-		drop_oldest(s);
-	} else if (s->ask == NULL) {
-		err_set(&q->err, LUNATE_ECLOSED, "the stream was closed");
-	} else if (s->ask->op.err.code != 0) {
-		q->err = s->ask->op.err;
+	if (s->nchunks == 0) {
+		stream_answer(s, NULL);
+		return;
 	}
-	errand_end(q);
+	rows = s->chunks[0];
+	drop_oldest(s);
+	stream_answer(s, host_rows_new(rows, -1, 0));
 }
 
 static struct lunate_stream *
@@ -90,9 +81,9 @@ on_chunk(struct op *op, struct rows *rows)
 {
 	struct lunate_stream *s = stream_of(op);
 
-	assert(s->nchunks < CHUNKS + 2);
+	assert(s->nchunks < STREAM_CHUNKS + 2);
 	s->chunks[s->nchunks++] = rows;
-	if (s->nchunks >= CHUNKS && op->req.conn != NULL) {
+	if (s->nchunks >= STREAM_CHUNKS && op->req.conn != NULL) {
 		s->paused = true;
 		pgconn_pause(op->req.conn);
 	}
@@ -105,29 +96,40 @@ on_done(struct op *op)
 	struct lunate_stream *s = stream_of(op);
 
 	s->running = false;
+	s->err = op->err;
 	serve(s);
 }
 
 /* ---- its end ----------------------------------------------------------- */
 
-/* Its operation ends inside; what waits is told. */
+static void
+stop_session(struct lunate_stream *s)
+{
+	if (s->ask == NULL)
+		return;
+	if (s->running)
+		op_end_now(&s->ask->op, &s->err);
+	while (s->nchunks > 0)
+		rows_unpin(&s->chunks[--s->nchunks]);
+	host_tx_detach(s->ask->tx);
+	ask_free(s->ask);
+	s->ask = NULL;
+}
+
+/* Nothing more comes; who waits is told.  A statement of a cursor that runs
+ * ends with its transaction, or answers nobody. */
 static void
 stop(struct lunate_stream *s)
 {
-	struct err why;
-
-	if (s->ask == NULL)
+	if (s->closed)
 		return;
-	err_set(&why, LUNATE_ECLOSED, "the stream was closed");
-	if (s->running)
-		op_end_now(&s->ask->op, &why);
-	while (s->nchunks > 0)
-		rows_unpin(&s->chunks[--s->nchunks]);
-	if (s->own)
-		host_tx_detach(s->ask->tx);
-	ask_free(s->ask);
-	s->ask = NULL;
-	serve(s);
+	s->closed = true;
+	err_set(&s->err, LUNATE_ECLOSED, "the stream was closed");
+	if (s->tx == NULL)
+		stop_session(s);
+	else
+		cursor_close(s);
+	stream_answer(s, NULL);
 }
 
 static void
@@ -147,6 +149,8 @@ free_stream(struct lunate_stream *s)
 {
 	if (s->ask != NULL)
 		ask_free(s->ask); /* it never began */
+	if (s->tx != NULL)
+		host_tx_unpin(&s->tx);
 	host_unpin(&s->host);
 	OBJ_FINI(s);
 	mem_free(s);
@@ -188,60 +192,63 @@ lunate_stream_close(struct lunate_stream **ps)
 
 /* ---- opening ----------------------------------------------------------- */
 
-/* The session it runs in: of the call's transaction, or its own. */
-static struct lunate_tx *
-session(struct lunate *db, const struct lunate_call *call, struct err *e)
+/* A statement on a session of its own. */
+static struct ask *
+session(struct lunate_stream *s, const struct lunate_call *given, struct err *e)
 {
 	const struct tx_options o = {
 		.session = true, .mode = POOL_LONG, .site = "C host: stream"};
-
-	if (call->tx != NULL)
-		return host_tx_pin(call->tx);
-	return host_tx_new(host_choose(db), &o, call->context, e);
-}
-
-static struct lunate_stream *
-new_stream(struct lunate *db, const struct lunate_call *given, struct err *e)
-{
-	struct lunate_tx *tx = session(db, given, e);
+	struct lunate_tx *tx = host_tx_new(s->hw, &o, given->context, e);
 	struct lunate_call call = *given;
-	struct lunate_stream *s;
 	struct ask *a;
 
 	if (tx == NULL)
 		return NULL;
 	call.tx = tx;
-	a = ask_new(host_tx_worker(tx), &call, true, e);
-	if (a == NULL) {
-		host_tx_unpin(&tx);
+	a = ask_new(s->hw, &call, true, e);
+	host_tx_unpin(&tx); /* the ask keeps it */
+	if (a == NULL)
 		return NULL;
-	}
-	s = mem_new(sizeof(*s));
-	OBJ_INIT(s, STREAM_MAGIC);
-	s->host = host_pin(db);
-	s->hw = host_tx_worker(tx);
-	s->own = given->tx == NULL;
-	s->ask = a;
-	a->q.arg = s;
 	a->op.flags |= OP_STREAM;
 	a->op.chunk = on_chunk;
 	a->op.done = on_done;
+	return a;
+}
+
+static struct lunate_stream *
+new_stream(struct lunate *db, const struct lunate_call *call, struct err *e)
+{
+	struct lunate_stream *s = mem_new(sizeof(*s));
+
+	OBJ_INIT(s, STREAM_MAGIC);
+	s->host = host_pin(db);
+	s->hw = call->tx != NULL ? host_tx_worker(call->tx) : host_choose(db);
+	s->fetch = (int)db->rt->config.batch_size;
 	list_init(&s->held.link);
 	s->held.stop = stop_held;
 	s->held.forget = forget_held;
-	host_tx_unpin(&tx); /* the ask keeps it */
-	return s;
+	if (call->tx != NULL)
+		s->tx = host_tx_pin(call->tx);
+	s->ask = call->tx != NULL ? cursor_declare(s, call, e)
+				  : session(s, call, e);
+	if (s->ask != NULL) {
+		s->ask->q.arg = s;
+		return s;
+	}
+	free_stream(s);
+	return NULL;
 }
 
 int
-lunate_stream_open(struct lunate *db, const struct lunate_call *call,
+lunate_stream_open(struct lunate *db, const struct lunate_call *given,
 		   struct lunate_stream **out, struct lunate_error *e)
 {
+	struct lunate_call call;
 	struct err why;
 
-	if (ask_check(call, &why) < 0 || host_enter(db, &why) < 0)
+	if (ask_take(given, &call, &why) < 0 || host_enter(db, &why) < 0)
 		return error_fill(e, &why);
-	*out = new_stream(db, call, &why);
+	*out = new_stream(db, &call, &why);
 	host_exit(db);
 	return *out != NULL ? 0 : error_fill(e, &why);
 }
@@ -252,7 +259,7 @@ static void
 start(struct lunate_stream *s)
 {
 	s->started = s->running = true;
-	/* Behind its transaction, which is stopped after it. */
+	/* In front of its session, which is stopped after it. */
 	list_push_front(&s->hw->held, &s->held.link);
 	host_tx_attach(s->ask->tx);
 	op_start(&s->ask->op);
@@ -263,14 +270,16 @@ run_next(struct errand *q)
 {
 	struct lunate_stream *s = CONTAINER_OF(q, struct next, q)->s;
 
-	if (s->next != NULL) {
-		err_set(&q->err, LUNATE_EBUSY,
-			"two ask for the next rows of one stream");
-		errand_end(q);
+	s->next = q;
+	if (s->closed) {
+		stream_answer(s, NULL);
 		return;
 	}
-	s->next = q;
-	if (!s->started && s->ask != NULL)
+	if (s->tx != NULL) {
+		cursor_next(s);
+		return;
+	}
+	if (!s->started)
 		start(s);
 	serve(s);
 }
@@ -301,6 +310,13 @@ new_next(struct lunate_stream *s, struct err *e)
 	OBJ_CHECK(s, STREAM_MAGIC);
 	if (host_enter(s->host, e) < 0)
 		return NULL;
+	if (__atomic_exchange_n(&s->asked, 1, __ATOMIC_ACQUIRE) != 0) {
+		host_exit(s->host);
+		err_set(e, LUNATE_EBUSY,
+			"the next rows of this stream are on their way; ask "
+			"for more when they are there");
+		return NULL;
+	}
 	n = mem_new(sizeof(*n));
 	errand_init(&n->q, s->hw);
 	n->q.run = run_next;
@@ -323,6 +339,8 @@ lunate_stream_next(struct lunate_stream *s, struct lunate_rows **rows,
 	rc = errand_wait(&n->q);
 	if (rc < 0)
 		error_fill(e, &n->q.err);
+	if (host_here() != NULL)
+		__atomic_store_n(&s->asked, 0, __ATOMIC_RELEASE);
 	*rows = n->q.rows;
 	n->q.rows = NULL;
 	drop_next(&n->q);
@@ -339,6 +357,7 @@ lunate_stream_next_async(struct lunate_stream *s,
 	if (n == NULL)
 		return error_fill(e, &why);
 	if (errand_then(&n->q, then, &why) < 0) {
+		__atomic_store_n(&s->asked, 0, __ATOMIC_RELEASE);
 		host_exit(s->host);
 		drop_next(&n->q);
 		return error_fill(e, &why);

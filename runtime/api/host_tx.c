@@ -7,6 +7,7 @@
 
 #include "ask.h"
 #include "host.h"
+#include "sized.h"
 #include "who.h"
 
 struct lunate_tx {
@@ -124,16 +125,12 @@ static int
 read_options(const struct lunate_tx_options *given, struct lunate_tx_options *o,
 	     struct err *e)
 {
+	const struct sized s = {
+		o, sizeof(*o), given,
+		"struct lunate_tx_options; begin with lunate_tx_defaults()"};
+
 	*o = lunate_tx_defaults();
-	if (given == NULL)
-		return 0;
-	if (given->size == 0 || given->size > sizeof(*o))
-		return err_set(e, LUNATE_EINVAL,
-			       "struct lunate_tx_options has no size that "
-			       "this version knows; begin with "
-			       "lunate_tx_defaults()");
-	memcpy(o, given, given->size);
-	return 0;
+	return given != NULL ? sized_take(&s, e) : 0;
 }
 
 int
@@ -410,6 +407,12 @@ lunate_transaction(struct lunate *db, const struct lunate_tx_options *given,
 
 	if (e == NULL)
 		e = &own;
+	if (host_here() != NULL || work == NULL || work->fn == NULL)
+		return error_say(e, LUNATE_EINVAL,
+				 work == NULL || work->fn == NULL
+					 ? "a transaction needs a function"
+					 : "a transaction waits, and was asked "
+					   "for on a worker's thread");
 	if (read_options(given, &o, &why) < 0)
 		return error_fill(e, &why);
 	for (int i = 0;; i++) {

@@ -10,6 +10,7 @@
 #include "errand.h"
 #include "host.h"
 #include "mem.h"
+#include "sized.h"
 
 void
 lunate_free(void *text)
@@ -150,10 +151,10 @@ read_ear(const struct lunate_ear *ear, uint32_t *mask, struct err *e)
 	const char *near_word = NULL;
 	int type;
 
-	if (ear == NULL || ear->size < sizeof(*ear) || ear->fn == NULL ||
-	    ear->name == NULL)
+	if (ear->fn == NULL || ear->name == NULL)
 		return err_set(e, LUNATE_EINVAL,
-			       "who listens needs its size, a name and a fn()");
+			       "who listens needs the name of an event and a "
+			       "fn()");
 	*mask = EVENT_ALL;
 	if (strcmp(ear->name, "*") == 0)
 		return 0;
@@ -188,14 +189,17 @@ new_listener(struct lunate *db, const struct lunate_ear *ear, uint32_t mask)
 }
 
 int
-lunate_listen(struct lunate *db, const struct lunate_ear *ear,
+lunate_listen(struct lunate *db, const struct lunate_ear *given,
 	      struct lunate_listener **out, struct lunate_error *e)
 {
+	struct lunate_ear own, *ear = &own;
+	const struct sized s = {ear, sizeof(*ear), given, "struct lunate_ear"};
 	struct lunate_listener *l;
 	struct err why;
 	uint32_t mask;
 
-	if (read_ear(ear, &mask, &why) < 0 || host_enter(db, &why) < 0)
+	if (sized_take(&s, &why) < 0 || read_ear(ear, &mask, &why) < 0 ||
+	    host_enter(db, &why) < 0)
 		return error_fill(e, &why);
 	l = new_listener(db, ear, mask);
 	if (run_and_wait(l, run_listen, &why) < 0) {

@@ -10,6 +10,7 @@
 #include "host.h"
 #include "hosted_values.h"
 #include "module.h"
+#include "sized.h"
 #include "task.h"
 #include "who.h"
 
@@ -363,11 +364,9 @@ lunate_script_free(struct lunate_script **ps)
 static int
 check(const struct lunate_lua *call, struct err *e)
 {
-	if (call == NULL || call->size < sizeof(*call) ||
-	    call->function == NULL)
+	if (call->function == NULL)
 		return err_set(e, LUNATE_EINVAL,
-			       "a call of Lua needs its size and the name of a "
-			       "function; begin with lunate_lua_of()");
+			       "a call of Lua needs the name of a function");
 	if (call->nvalues < 0 || call->nvalues > HOSTED_VALUES_MAX ||
 	    (call->nvalues > 0 && call->values == NULL))
 		return err_set(e, LUNATE_EPARAM,
@@ -382,12 +381,17 @@ check(const struct lunate_lua *call, struct err *e)
 
 /* Entered when it succeeds. */
 static struct visit *
-begin(struct lunate_script *s, const struct lunate_lua *call, struct err *e)
+begin(struct lunate_script *s, const struct lunate_lua *given, struct err *e)
 {
+	struct lunate_lua own, *call = &own;
+	const struct sized sized = {
+		call, sizeof(*call), given,
+		"struct lunate_lua; begin with lunate_lua_of()"};
 	struct visit *v;
 
 	OBJ_CHECK(s, SCRIPT_MAGIC);
-	if (check(call, e) < 0 || host_enter(s->host, e) < 0)
+	if (sized_take(&sized, e) < 0 || check(call, e) < 0 ||
+	    host_enter(s->host, e) < 0)
 		return NULL;
 	v = new_visit(host_choose(s->host), "call", s->id);
 	v->function = arena_dup(&v->arena, call->function,

@@ -7,6 +7,7 @@
 
 #include "errand.h"
 #include "mem.h"
+#include "sized.h"
 
 /* Adds what is there; false when it is no UTF-8. */
 static bool
@@ -63,16 +64,6 @@ put_all(json_t *all, const struct lunate_who *who)
 }
 
 static int
-check(const struct lunate_who *who, struct err *e)
-{
-	if (who == NULL || who->size == 0 || who->size > sizeof(*who))
-		return err_set(e, LUNATE_EINVAL,
-			       "struct lunate_who has no size that this "
-			       "version knows; begin with lunate_nobody()");
-	return 0;
-}
-
-static int
 check_fields(const struct lunate_who *who, struct err *e)
 {
 	if (who->tenant != NULL && who->tenants != NULL)
@@ -108,13 +99,15 @@ int
 lunate_context_new(const struct lunate_who *given, struct lunate_context **c,
 		   struct lunate_error *e)
 {
-	struct lunate_who who = {0};
+	struct lunate_who who;
+	const struct sized s = {
+		&who, sizeof(who), given,
+		"struct lunate_who; begin with lunate_nobody()"};
 	struct err why;
 	char *json;
 
-	if (check(given, &why) < 0)
+	if (sized_take(&s, &why) < 0)
 		return error_fill(e, &why);
-	memcpy(&who, given, given->size);
 	if (check_fields(&who, &why) < 0 || encode(&who, &json, &why) < 0)
 		return error_fill(e, &why);
 	*c = mem_new(sizeof(**c));

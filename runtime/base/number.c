@@ -26,13 +26,29 @@ plain(void)
 	return c_locale;
 }
 
+/* What strtod takes and the server never writes: spaces, signs, hexadecimal
+ * digits. */
+static bool
+looks_right(const char *text)
+{
+	const char *at = text + (*text == '-');
+
+	if (strcmp(at, "Infinity") == 0 || strcmp(text, "NaN") == 0)
+		return true;
+	return *at >= '0' && *at <= '9' &&
+	       at[strspn(at, "0123456789.eE+-")] == 0;
+}
+
 bool
 number_read(const char *text, double *value)
 {
 	char *end;
 
+	if (!looks_right(text))
+		return false;
 	*value = strtod_l(text, &end, plain());
-	return end != text && *end == 0;
+	return end != text && *end == 0 &&
+	       (!isinf(*value) || strchr(text, 'I') != NULL);
 }
 
 size_t

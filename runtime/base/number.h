@@ -24,7 +24,8 @@ size_t number_write(char out[NUMBER_ROOM], double value);
 /* In decimal, with a 0 behind.  Gives its length. */
 size_t number_write_int(char out[NUMBER_ROOM], int64_t value);
 
-/* All of a 0-terminated text; false: it is no number. */
+/* All of a 0-terminated text, as the server writes numbers; false: it is none,
+ * or too large for a double. */
 MUST_USE
 bool number_read(const char *text, double *value);
 

@@ -8,6 +8,18 @@
 #include "study.h"
 #include "tx.h"
 
+const char *
+op_never(const struct stmt *s)
+{
+	if (s->kind == STMT_COPY)
+		return "COPY goes through db:copy_in or db:copy_out "
+		       "(lunate_copy_run)";
+	if (s->tx != STMT_TX_NONE)
+		return "transaction control goes through db:transaction "
+		       "(lunate_begin)";
+	return NULL;
+}
+
 /* Statements that a shared connection must not see. */
 static const char *
 unfit(const struct op *op)
@@ -16,10 +28,8 @@ unfit(const struct op *op)
 
 	if (op->flags & OP_INTERNAL)
 		return NULL; /* ours, or db:script on its own session */
-	if (s->kind == STMT_COPY)
-		return "COPY goes through db:copy_in or db:copy_out";
-	if (s->tx != STMT_TX_NONE)
-		return "transaction control goes through db:transaction";
+	if (op_never(s) != NULL)
+		return op_never(s);
 	if ((s->flags & STMT_SESSION) && op->tx == NULL)
 		return "the statement changes or needs the state of a session, "
 		       "and connections are shared; run it in db:transaction "

@@ -109,6 +109,9 @@ void op_cancel(struct op *op, enum err_code code);
 /* As op_cancel, with done() called inside: the worker ends. */
 void op_end_now(struct op *op, const struct err *why);
 
+/* Why no caller may run this statement as an operation of its own, or NULL. */
+const char *op_never(const struct stmt *s);
+
 /* Releases what the operation holds, not its memory; after done(). */
 void op_fini(struct op *op);
 

@@ -81,7 +81,7 @@ what_is_retryable_is_tried_again(void **state)
 	ok(capi_run("create sequence tries"));
 	ok(capi_run("create or replace function third() returns int language "
 		    "plpgsql as $$ begin if nextval('tries') < 3 then raise "
-		    "exception 'x' using errcode = '40001'; end if; return 3; "
+		    "exception 'x' using errcode = '53400'; end if; return 3; "
 		    "end $$"));
 	calls[0].sql = "select third()";
 	ok(lunate_batch(db, &b, &er));
@@ -94,7 +94,7 @@ what_is_retryable_is_tried_again(void **state)
 	b.retries = 0;
 	ok(lunate_batch(db, &b, &er));
 	assert_int_equal(b.failures, 1);
-	assert_int_equal(outcomes[0].error.code, LUNATE_ECONFLICT);
+	assert_int_equal(outcomes[0].error.code, LUNATE_ERESOURCE);
 	assert_int_equal(server_int("select last_value from tries"), 1);
 }
 

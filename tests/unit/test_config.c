@@ -84,7 +84,7 @@ defaults_are_those_of_the_requirement(void **state)
 	assert_true(c.audit_retention == 2555 * QUANTITY_DAY);
 	assert_int_equal(c.circuit_breaker_timeout, 30000);
 	assert_int_equal(c.max_logins, 4);
-	assert_int_equal(c.group_size, 8);
+	assert_int_equal(c.group_size, 16);
 	assert_int_equal(c.max_result_bytes, 64 << 20);
 	check_shown(&c, "encryption_algorithm", "AES-256-GCM", "default");
 	config_fini(&c);
