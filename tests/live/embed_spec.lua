@@ -178,7 +178,7 @@ describe("the service in Node.js", function()
     local p, port = start()
     local script = [[
       (async () => {
-        const all = await Promise.all(Array.from({ length: 300 }, async (_, i) =>
+        const all = await Promise.all(Array.from({ length: 300 }, async () =>
           (await fetch(`http://127.0.0.1:${process.argv[2]}/patients/1`))
             .json()));
         console.log(all.filter((a) => a.name === 'Ada').length);
