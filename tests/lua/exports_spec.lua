@@ -15,7 +15,31 @@ local function needed(file)
   return sh.run({ "readelf", "-d", B .. "/" .. file }).out
 end
 
+-- The functions that the public header declares, without those it defines.
+local function declared()
+  local found = {}
+  for decl in sh.read("runtime/lunate.h"):gmatch("\nLUNATE_API([^;]+);") do
+    found[#found + 1] = decl:match("(lunate_[%l_]+)%(")
+  end
+  table.sort(found)
+  return found
+end
+
 describe("the built libraries", function()
+  it("export what lunate.h declares, no more and no less", function()
+    local want = declared()
+    local shared = names("liblunate.so", "-D")
+    table.sort(shared)
+    assert.is_true(#want > 50)
+    assert.same(want, shared)
+    local static = {}
+    for _, name in ipairs(names("liblunate.a", "-g")) do
+      if name:find("^lunate_") then static[#static + 1] = name end
+    end
+    table.sort(static)
+    assert.same(want, static)
+  end)
+
   it("export lunate_* and nothing else", function()
     local shared = names("liblunate.so", "-D")
     assert.is_true(#shared >= 4)

@@ -154,7 +154,7 @@ a_commit_without_waiting_answers_later(void **state)
 }
 
 static void
-a_connection_that_dies_before_the_commit_loses_the_transaction(void **state)
+a_connection_that_dies_before_the_commit_loses_all_of_it(void **state)
 {
 	begin_tx();
 	ok(capi_run_in(tx, "insert into acts values (1)"));
@@ -455,7 +455,7 @@ main(void)
 		T(a_constraint_that_is_checked_at_the_end_fails_the_commit),
 		T(a_rollback_cancels_what_still_runs_in_it),
 		T(a_commit_without_waiting_answers_later),
-		T(a_connection_that_dies_before_the_commit_loses_the_transaction),
+		T(a_connection_that_dies_before_the_commit_loses_all_of_it),
 		T(it_runs_at_the_level_it_asked_for),
 		T(a_read_only_one_refuses_writes),
 		T(its_context_is_that_of_calls_without_their_own),

@@ -18,7 +18,7 @@ const koffi = require('koffi');
 
 // Deep: what libpq wants of OpenSSL comes from its own library, not from the
 // one that is linked into node.
-const lib = koffi.load(process.env.LUNATE_LIB || 'liblunate.so.0',
+const lib = koffi.load(process.env.LIBLUNATE || 'liblunate.so.0',
   { deep: true });
 
 const TEXT = 4, NULL = 0, JSON_TEXT = 6; // enum lunate_type
