@@ -69,10 +69,6 @@ local function find(id, name)
   return functions[name]
 end
 
-local function call(id, name, ...)
-  return find(id, name)(...)
-end
-
 local function run(answer, fn, ...)
   give(answer, xpcall(fn, errors.traced, ...))
 end
@@ -91,8 +87,13 @@ function M.unload(_, id)
   scripts[id] = nil
 end
 
+-- Found at once: the script may be freed while the call waits for its turn.
 function M.call(answer, id, name, ...)
-  start(answer, call, id, name, ...)
+  local ok, fn = pcall(find, id, name)
+  if ok then
+    return start(answer, fn, ...)
+  end
+  return core.hosted_fail(answer, fn)
 end
 
 function M.cancel(answer)

@@ -95,6 +95,9 @@ read_settings(struct config *c, const struct lunate_options *o, struct err *e)
 {
 	if (o->url != NULL && config_set(c, "url", o->url, e) < 0)
 		return e->code;
+	if (o->workers < 0)
+		return err_set(e, LUNATE_EINVAL,
+			       "workers is a number of threads from 1, or 0");
 	if (o->workers > 0 &&
 	    config_set_number(c, "workers", o->workers, e) < 0)
 		return e->code;

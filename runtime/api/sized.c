@@ -20,7 +20,7 @@ sized_take(const struct sized *s, struct err *e)
 
 	if (s->from != NULL)
 		memcpy(&given, s->from, sizeof(given));
-	if (given < sizeof(given) || given > SIZE_MOST)
+	if (given <= sizeof(given) || given > SIZE_MOST)
 		return err_set(e, LUNATE_EINVAL, "no size in %s", s->name);
 	if (given > known &&
 	    !all_zero((const char *)s->from + known, given - known))

@@ -289,6 +289,20 @@ crew_abandon(struct crew *c, struct crew_job *job)
 	return waiting || running;
 }
 
+bool
+crew_disown(struct crew *c, struct crew_job *job)
+{
+	bool there;
+
+	OBJ_CHECK(c, CREW_MAGIC);
+	lock(c);
+	there = job->state == CREW_QUEUED || job->state == CREW_RUNNING;
+	if (there)
+		job->abandoned = true;
+	unlock(c);
+	return there;
+}
+
 size_t
 crew_load(struct crew *c)
 {

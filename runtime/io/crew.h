@@ -88,6 +88,11 @@ bool crew_withdraw(struct crew *c, struct crew_job *job);
  * already on its way and done will be called. */
 bool crew_abandon(struct crew *c, struct crew_job *job);
 
+/* As crew_abandon, for work that matters to somebody else: what has not
+ * started is still done, unless crew_free() runs out of time, and then dropped.
+ * False: as there. */
+bool crew_disown(struct crew *c, struct crew_job *job);
+
 /* Jobs queued and running. */
 size_t crew_load(struct crew *c);
 

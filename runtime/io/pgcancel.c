@@ -123,8 +123,9 @@ pgcancel_detach(struct pgconn *c)
 {
 	if (c->cancel == NULL)
 		return;
-	/* conn first: after crew_abandon the job may be gone already. */
+	/* conn first: after crew_disown the job may be gone already.  The
+	 * cancel still goes out: nobody else ends that statement. */
 	c->cancel->conn = NULL;
-	(void)crew_abandon(c->crew, &c->cancel->job);
+	(void)crew_disown(c->crew, &c->cancel->job);
 	c->cancel = NULL;
 }

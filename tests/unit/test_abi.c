@@ -118,13 +118,16 @@ static const struct place places[] = {
 	FIELD(lunate_batch, concurrency, 32, 4),
 	FIELD(lunate_batch, retries, 36, 4),
 	FIELD(lunate_batch, failures, 40, 8),
-	SIZE(lunate_copy, 120),
+	SIZE(lunate_copy, 72),
 	FIELD(lunate_copy, size, 0, 8),
-	FIELD(lunate_copy, call, 8, 80),
-	FIELD(lunate_copy, read, 88, 8),
-	FIELD(lunate_copy, write, 96, 8),
-	FIELD(lunate_copy, arg, 104, 8),
-	FIELD(lunate_copy, rows, 112, 8),
+	FIELD(lunate_copy, sql, 8, 8),
+	FIELD(lunate_copy, tx, 16, 8),
+	FIELD(lunate_copy, context, 24, 8),
+	FIELD(lunate_copy, timeout, 32, 8),
+	FIELD(lunate_copy, read, 40, 8),
+	FIELD(lunate_copy, write, 48, 8),
+	FIELD(lunate_copy, arg, 56, 8),
+	FIELD(lunate_copy, rows, 64, 8),
 	SIZE(lunate_lua, 48),
 	FIELD(lunate_lua, size, 0, 8),
 	FIELD(lunate_lua, function, 8, 8),
@@ -275,8 +278,7 @@ what_a_helper_fills_begins_with_its_size(void **state)
 	STARTS(lunate_lua, lunate_lua_of("", NULL, 0));
 	assert_int_equal(lunate_tx_defaults().retries, 3);
 	assert_int_equal(lunate_batch_of(NULL, NULL, 0).retries, 3);
-	assert_int_equal(lunate_copy_of("").call.size,
-			 sizeof(struct lunate_call));
+	assert_string_equal(lunate_copy_of("x").sql, "x");
 }
 
 static void

@@ -32,7 +32,7 @@ struct probe {
 	pthread_t worker;
 	sigset_t blocked;
 	char name[16];
-	int done, drops;
+	int done, drops, works;
 	bool stop; /* done stops the loop */
 };
 
@@ -49,6 +49,7 @@ work(struct crew_job *job)
 	struct probe *p = CONTAINER_OF(job, struct probe, job);
 
 	p->worker = pthread_self();
+	p->works++;
 	pthread_sigmask(SIG_SETMASK, NULL, &p->blocked);
 	pthread_getname_np(pthread_self(), p->name, sizeof(p->name));
 	if (p->order != NULL)
@@ -291,6 +292,31 @@ an_abandoned_job_is_dropped_and_not_reported(void **state)
 }
 
 static void
+a_disowned_job_is_worked_on_and_not_reported(void **state)
+{
+	struct probe busy, queued;
+	sem_t started, gate, dropped;
+	struct crew *c = busy_crew(&busy, &started, &gate);
+
+	(void)state;
+	sem_init(&dropped, 0, 0);
+	probe_init(&queued);
+	queued.dropped = &dropped;
+	crew_submit(c, &queued.job);
+	assert_true(crew_disown(c, &queued.job));
+	assert_int_equal(queued.works + queued.drops, 0);
+	busy.stop = true;
+	sem_post(&gate);
+	wait_sem(&dropped);
+	assert_int_equal(queued.works, 1);
+	assert_int_equal(queued.drops, 1);
+	loop_run(loop);
+	assert_int_equal(busy.done, 1);
+	assert_int_equal(queued.done, 0);
+	assert_int_equal(crew_free(&c, LONG_MS), 0);
+}
+
+static void
 a_free_with_time_runs_what_is_queued(void **state)
 {
 	struct probe busy, p;
@@ -440,6 +466,7 @@ main(void)
 		cmocka_unit_test(
 			a_withdrawn_job_never_runs_and_can_be_submitted_again),
 		cmocka_unit_test(an_abandoned_job_is_dropped_and_not_reported),
+		cmocka_unit_test(a_disowned_job_is_worked_on_and_not_reported),
 		cmocka_unit_test(a_free_with_time_runs_what_is_queued),
 		cmocka_unit_test(
 			a_stuck_job_does_not_hold_up_free_and_is_dropped_when_it_returns),
