@@ -6,23 +6,27 @@ local sh = require "support.sh"
 local M = {}
 
 local PANELS = {
-  { key = "rate", title = "operations a second", color = "#4477aa" },
-  { key = "cpu", title = "CPU us for an operation", color = "#cc6677" },
+  { key = "rate", unit = 1e3, title = "thousand operations a second",
+    color = "#4477aa" },
+  { key = "cpu", unit = 1, title = "CPU us for an operation",
+    color = "#cc6677" },
 }
 
 -- The first client on top.
-local function data(workload, key)
+local function data(workload, panel)
   local lines = {}
   for i, client in ipairs(workload.clients) do
-    local s = client[key]
+    local s = client[panel.key]
     lines[#lines + 1] = ('"%s" %d %.6g %.6g %.6g'):format(client.name,
-      #workload.clients - i, s.median, s.min, s.max)
+      #workload.clients - i, s.median / panel.unit, s.min / panel.unit,
+      s.max / panel.unit)
   end
   return table.concat(lines, "\n")
 end
 
 local PANEL = [[
 set title "%s: %s" noenhanced
+set yrange [-0.6:%g]
 plot %s using (0):2:(0):3:($2 - 0.4):($2 + 0.4):ytic(1) with boxxyerror \
   fill solid 0.7 noborder linecolor rgb "%s", \
   %s using 3:2:4:5 with xerrorbars pointtype 7 pointsize 0.2 \
@@ -40,9 +44,9 @@ function M.script(result, terminal, path)
     for _, panel in ipairs(PANELS) do
       local name = ("$%s%d"):format(panel.key, w)
       parts[#parts + 1] = ("%s << END\n%s\nEND"):format(name,
-        data(workload, panel.key))
-      panels[#panels + 1] = PANEL:format(workload.name, panel.title, name,
-        panel.color, name)
+        data(workload, panel))
+      panels[#panels + 1] = PANEL:format(workload.name, panel.title,
+        #workload.clients - 0.4, name, panel.color, name)
     end
   end
   parts[#parts + 1] = ([[
@@ -50,10 +54,8 @@ set terminal %s size 1100,%d
 set output "%s"
 set key off
 set grid xtics
-set yrange [-0.6:*]
 set xrange [0:*]
 set ytics noenhanced scale 0
-set format x "%%.0s%%c"
 set multiplot layout %d,2]]):format(terminal, 320 * #result.workloads, path,
     #result.workloads)
   return table.concat(parts, "\n") .. "\n" .. table.concat(panels)
