@@ -1,13 +1,17 @@
 -- main - `make bench`: runs a family of benches, prints what came out, and
--- leaves it in build/bench.
+-- leaves it in build/bench as JSON and as a picture.
 --
 --   luajit tests/bench/main.lua [name=value ...]
 --   bench=query quick=1 clients="a b" workloads="point" rounds=5 seconds=3
 package.path = "tests/?.lua;" .. package.path
 
+local cjson = require "cjson"
 local sh = require "support.sh"
+local machine = require "bench.kit.machine"
 local options = require "bench.kit.options"
+local plot = require "bench.kit.plot"
 local report = require "bench.kit.report"
+local result = require "bench.kit.result"
 local runner = require "bench.kit.runner"
 
 local function say(text)
@@ -15,26 +19,30 @@ local function say(text)
   io.stdout:flush()
 end
 
-local function print_report(family, result)
-  for _, workload in ipairs(family.workloads) do
-    local of = result.samples[workload.name]
-    if of then
-      say("\n" .. workload.title)
-      for _, line in ipairs(report.rows(of, family.clients)) do say(line) end
-    end
-  end
-  say ""
-  for _, r in ipairs(report.ratios(result.samples, family.ratios)) do
-    say(report.ratio_line(r))
-  end
+local function facts_of(bench)
+  local facts = bench.family.facts(bench.ctx)
+  facts.machine = machine.facts()
+  facts.at = os.date("!%Y-%m-%dT%H:%M:%SZ")
+  return facts
+end
+
+local function leave(bench, all)
+  local base = ("%s/%s"):format(bench.out, all.bench)
+  sh.ok { "mkdir", "-p", bench.out }
+  sh.write(base .. ".json", cjson.encode(all) .. "\n")
+  local paths, why = plot.draw(all, base)
+  say("\nwritten: " .. table.concat({ base .. ".json", unpack(paths) }, " "))
+  if why then say(why) end
 end
 
 local function main(words)
   local bench = options.read(words)
   bench.say = say
   bench.ctx = bench.family.prepare(bench)
-  bench.ctx.cores = table.concat(bench.cores, ",")
-  print_report(bench.family, runner.run(bench))
+  local facts = facts_of(bench)
+  local all = result.make(bench, runner.run(bench), facts)
+  for _, line in ipairs(report.lines(all)) do say(line) end
+  leave(bench, all)
 end
 
 local ok, err = xpcall(main, function(e)

@@ -104,4 +104,4 @@ function run(main) {
   });
 }
 
-module.exports = { ask, measure, random, run };
+module.exports = { Hist, ask, measure, random, run };

@@ -1,31 +1,8 @@
--- report - the figures as people read them: a table for each workload, then
--- the lines of ratios.
-local stats = require "bench.kit.stats"
+-- report - a result as people read it: a table for each workload, then the
+-- lines of what is compared.
+local result = require "bench.kit.result"
 
 local M = {}
-
-M.METRICS = {
-  { key = "rate", title = "ops/s", format = "%.0f", width = 20 },
-  { key = "p50", title = "p50 us", format = "%.0f", width = 18 },
-  { key = "p99", title = "p99 us", format = "%.0f", width = 20 },
-  { key = "cpu", title = "CPU us/op", format = "%.1f", width = 18 },
-  { key = "peak", title = "peak MB", format = "%.1f", width = 18 },
-}
-
---- One metric of all rounds, by round.
----@return table<integer, number>
-function M.series(samples, key)
-  local list = {}
-  for round, s in pairs(samples or {}) do list[round] = s[key] end
-  return list
-end
-
----@return bench.Spread?
-function M.spread(samples, key)
-  local list = {}
-  for _, v in pairs(M.series(samples, key)) do list[#list + 1] = v end
-  return stats.spread(list)
-end
 
 local function cell(spread, metric)
   local f = metric.format
@@ -35,55 +12,101 @@ end
 
 local function row(name, cells)
   local parts = { ("%-20s"):format(name) }
-  for i, metric in ipairs(M.METRICS) do
+  for i, metric in ipairs(result.METRICS) do
     parts[#parts + 1] = ("%" .. metric.width .. "s"):format(cells[i])
   end
-  return (table.concat(parts, " "):gsub("%s+$", ""))
+  return table.concat(parts, " ")
 end
 
 --- The table of one workload: medians with the least and the most.
----@param of table<string, table<integer, bench.Sample>> by client
----@param clients bench.Client[] in the order of the rows
+---@param workload table of a result
 ---@return string[] lines
-function M.rows(of, clients)
+function M.rows(workload)
   local titles = {}
-  for i, metric in ipairs(M.METRICS) do titles[i] = metric.title end
-  local lines = { row("client", titles) }
-  for _, client in ipairs(clients) do
-    local samples = of[client.name]
-    if samples then
-      local cells = {}
-      for i, metric in ipairs(M.METRICS) do
-        cells[i] = cell(M.spread(samples, metric.key), metric)
-      end
-      lines[#lines + 1] = row(client.name, cells)
+  for i, metric in ipairs(result.METRICS) do titles[i] = metric.title end
+  local lines = { workload.title, row("client", titles) }
+  for _, client in ipairs(workload.clients) do
+    local cells = {}
+    for i, metric in ipairs(result.METRICS) do
+      cells[i] = cell(client[metric.key], metric)
     end
+    lines[#lines + 1] = row(client.name, cells)
   end
   return lines
 end
 
---- The ratios that can be made of these samples.
----@param samples table [workload][client][round]
----@param ratios table[] name, workload, over, under, of, bar
----@return table[] with name, bar, spread
-function M.ratios(samples, ratios)
-  local list = {}
-  for _, r in ipairs(ratios) do
-    local of = samples[r.workload] or {}
-    local spread = stats.ratio(M.series(of[r.over], r.of),
-      M.series(of[r.under], r.of))
-    if spread then
-      list[#list + 1] = { name = r.name, bar = r.bar, spread = spread }
-    end
-  end
-  return list
+---@param r { name: string, bar: number, ok: boolean, spread: bench.Spread }
+---@return string
+function M.ratio_line(r)
+  return ("ratio %s: %.2f (bar %g) %s; rounds %.2f to %.2f"):format(r.name,
+    r.spread.median, r.bar, r.ok and "ok" or "below", r.spread.min,
+    r.spread.max)
 end
 
 ---@return string
-function M.ratio_line(r)
-  local s = r.spread
-  return ("ratio %s: %.2f (bar %g) %s, rounds %.2f-%.2f"):format(r.name,
-    s.median, r.bar, s.median >= r.bar and "ok" or "below", s.min, s.max)
+function M.engine_line(e)
+  return ("engine us/op %s: %.2f (at most %g) %s; rounds %.2f to %.2f"):format(
+    e.name, e.spread.median, e.bar, e.ok and "ok"
+      or "WARNING: above its budget", e.spread.min, e.spread.max)
+end
+
+local function facts_line(facts)
+  local names, parts = {}, {}
+  for name in pairs(facts) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    parts[#parts + 1] = name .. " " .. tostring(facts[name])
+  end
+  return table.concat(parts, ", ")
+end
+
+local function in_flight(tasks)
+  for _, n in ipairs(tasks) do
+    if n ~= tasks[1] then return table.concat(tasks, ", ") end
+  end
+  return tostring(tasks[1])
+end
+
+-- Who was measured, with how many operations in flight; of workloads that
+-- differ, in their order.
+local function about(all)
+  local lines, of, order = {}, {}, {}
+  for _, workload in ipairs(all.workloads) do
+    for _, client in ipairs(workload.clients) do
+      if not of[client.name] then
+        order[#order + 1] = client
+        of[client.name] = {}
+      end
+      table.insert(of[client.name], client.tasks)
+    end
+  end
+  for _, client in ipairs(order) do
+    lines[#lines + 1] = ("%-20s %s; in flight: %s"):format(client.name,
+      client.about, in_flight(of[client.name]))
+  end
+  return lines
+end
+
+--- All lines of a result.
+---@param all table
+---@return string[]
+function M.lines(all)
+  local lines = { "" }
+  local function add(more)
+    for _, line in ipairs(more) do lines[#lines + 1] = line end
+    lines[#lines + 1] = ""
+  end
+  add { "machine: " .. facts_line(all.facts.machine),
+    "versions: " .. facts_line(all.facts.versions),
+    "setting: " .. facts_line(all.facts.setting) }
+  add(about(all))
+  for _, workload in ipairs(all.workloads) do add(M.rows(workload)) end
+  for _, s in ipairs(all.skipped) do
+    lines[#lines + 1] = ("not measured: %s, %s"):format(s.client, s.why)
+  end
+  for _, r in ipairs(all.ratios) do lines[#lines + 1] = M.ratio_line(r) end
+  for _, e in ipairs(all.engine) do lines[#lines + 1] = M.engine_line(e) end
+  return lines
 end
 
 return M

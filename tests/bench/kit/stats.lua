@@ -1,4 +1,4 @@
--- stats - medians of rounds, and ratios of them.
+-- stats - medians of rounds, and what is compared by them.
 local M = {}
 
 ---@class bench.Spread
@@ -19,22 +19,38 @@ function M.spread(list)
   return { median = (low + high) / 2, min = sorted[1], max = sorted[n] }
 end
 
+local function values(by_round)
+  local list = {}
+  for _, v in pairs(by_round) do list[#list + 1] = v end
+  return list
+end
+
+-- fn of the two medians; min and max are those of fn within one round.
+local function compare(a, b, fn)
+  local each = {}
+  for round, v in pairs(a) do
+    if b[round] then each[#each + 1] = fn(v, b[round]) end
+  end
+  local spread = M.spread(each)
+  if spread then
+    spread.median = fn(M.spread(values(a)).median, M.spread(values(b)).median)
+  end
+  return spread
+end
+
 --- Over against under, as the ratio of their medians; min and max are those of
 --- the ratios within one round. Rounds are matched by number.
 ---@param over table<integer, number> by round
 ---@param under table<integer, number>
----@return bench.Spread? nil when one of them has no figures
+---@return bench.Spread? nil when they have no round in common
 function M.ratio(over, under)
-  local a, b, each = {}, {}, {}
-  for round, v in pairs(over) do
-    a[#a + 1] = v
-    if under[round] then each[#each + 1] = v / under[round] end
-  end
-  for _, v in pairs(under) do b[#b + 1] = v end
-  if #each == 0 then return nil end
-  local spread = M.spread(each)
-  spread.median = M.spread(a).median / M.spread(b).median
-  return spread
+  return compare(over, under, function(a, b) return a / b end)
+end
+
+--- What a has more than b, in the same way.
+---@return bench.Spread?
+function M.difference(a, b)
+  return compare(a, b, function(x, y) return x - y end)
 end
 
 --- The order of n clients in a round: each round another one begins.

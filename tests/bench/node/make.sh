@@ -16,7 +16,7 @@ newer=22.23.3		# the node that is fetched where it is needed
 npm_quiet()
 {
 	npm "$@" --prefix "$to" --ignore-scripts --no-audit --no-fund \
-		--no-update-notifier --loglevel=error
+		--no-update-notifier --loglevel=error >/dev/null
 }
 
 is_new_enough()
@@ -49,6 +49,7 @@ generate()
 		>generate.log 2>&1 || { cat generate.log >&2; exit 1; }
 }
 
+echo "bench: fetching the clients in JavaScript"
 rm -rf "$to"
 mkdir -p "$to"
 cp "$here"/package.json "$here"/package-lock.json "$here"/schema.prisma "$to"

@@ -84,8 +84,8 @@ local mode = ask.mode == "pipelined" and "prepared" or ask.mode
 -- only child, and what it used is known.
 local function pgbench()
   -- A log line costs more than the statement that it is about.
-  local line = ("cd '%s' && exec '%s' -n -M %s -c %d -T %d -f script -l "
-    .. "--log-prefix=log --sampling-rate=%g "
+  local line = ("cd '%s' && exec env -u LD_PRELOAD '%s' -n -M %s -c %d -T %d "
+    .. "-f script -l --log-prefix=log --sampling-rate=%g "
     .. "'host=%s port=%d user=%s dbname=%s' >out 2>err"):format(dir,
     ask.pgbench, mode, ask.tasks, math.ceil(ask.seconds), ask.rate,
     ask.host, ask.port, ask.user, ask.database)
