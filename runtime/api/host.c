@@ -177,7 +177,6 @@ end_worker(struct host_worker *hw)
 	}
 	end_errands(hw);
 	spare_fini(&hw->asks);
-	loop_free(&hw->loop);
 }
 
 static void *
@@ -250,6 +249,20 @@ stop_workers(struct lunate *db)
 			pthread_join(db->workers[i].thread, NULL);
 }
 
+/* The loops end last: who posts to them, a thread of the crew for instance,
+ * may still be at it. */
+static void
+end_runtime(struct lunate *db)
+{
+	struct runtime *rt = db->rt;
+
+	stop_workers(db);
+	runtime_unpin(&rt);
+	for (int i = 0; i < db->nworkers; i++)
+		loop_free(&db->workers[i].loop);
+	host_unpin(&db);
+}
+
 static int
 start_workers(struct lunate *db, struct err *e)
 {
@@ -314,13 +327,9 @@ open_host(struct lunate *db, const struct lunate_options *o, struct config *c,
 static int
 start_host(struct lunate *db, struct err *e)
 {
-	struct runtime *rt = db->rt;
-
 	if (start_workers(db, e) == 0)
 		return 0;
-	stop_workers(db);
-	runtime_unpin(&rt);
-	host_unpin(&db);
+	end_runtime(db);
 	return e->code;
 }
 
@@ -438,7 +447,6 @@ drain(struct lunate *db, double seconds)
 int
 lunate_close(struct lunate **pdb, double seconds)
 {
-	struct runtime *rt;
 	struct lunate *db;
 	struct err e;
 	bool quiet;
@@ -455,9 +463,6 @@ lunate_close(struct lunate **pdb, double seconds)
 	__atomic_store_n(&db->state, HOST_CLOSED, __ATOMIC_SEQ_CST);
 	while (__atomic_load_n(&db->users, __ATOMIC_SEQ_CST) > 0)
 		sched_yield();
-	stop_workers(db);
-	rt = db->rt;
-	runtime_unpin(&rt);
-	host_unpin(&db);
+	end_runtime(db);
 	return quiet ? 0 : LUNATE_EDEADLINE;
 }

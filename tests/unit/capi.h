@@ -181,6 +181,17 @@ capi_text(const char *sql)
 	return capi_first(&c);
 }
 
+/* Is this a build whose memory is not what it would be? */
+UNUSED static bool
+capi_sanitized(void)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	return true;
+#else
+	return false;
+#endif
+}
+
 /* Waits until that SQL gives 't' on the server, by a connection of our own. */
 UNUSED static void
 capi_until(const char *sql)
