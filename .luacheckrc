@@ -1,5 +1,5 @@
 std = "luajit"
 max_line_length = 80
-exclude_files = { "build" }
+exclude_files = { "build", "lua/types" }
 files["tests/live"] = { std = "+busted" }
 files["tests/lua"] = { std = "+busted" }

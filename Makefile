@@ -49,7 +49,7 @@ MAIN_SRC := $(wildcard runtime/api/main.c runtime/api/http.c)
 LIB_SRC := $(filter-out $(MAIN_SRC),$(SRC))
 OBJ := $(LIB_SRC:runtime/%.c=$(B)/obj/%.o) $(B)/obj/lua_bundle.o
 MAIN_OBJ := $(MAIN_SRC:runtime/%.c=$(B)/obj/%.o)
-LUA_SRC := $(sort $(shell find lua -name '*.lua' 2>/dev/null))
+LUA_SRC := $(sort $(shell find lua/lunate -name '*.lua' 2>/dev/null))
 
 .PHONY: all
 all: $(B)/lunate $(B)/liblunate.so $(B)/liblunate.a $(B)/lunate.so ## build the command, the libraries and the Lua module
