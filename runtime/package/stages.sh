@@ -96,6 +96,10 @@ tests()
 	stage "unit tests, thread sanitizer" "${run[@]}" SAN=tsan test-unit
 	stage "workers, thread sanitizer" \
 		"${run[@]}" SAN=tsan test-live T=workers
+	stage "hosts, thread sanitizer" \
+		"${run[@]}" SAN=tsan test-live T=embed
+	stage "hard hosts, thread sanitizer" \
+		"${run[@]}" SAN=tsan test-live T=capi
 	stage "build and unit tests with clang" \
 		"${run[@]}" CC=clang B=build/clang all test-unit
 	luajit2_stage

@@ -4,8 +4,9 @@ local cjson = require "cjson"
 local sh = require "support.sh"
 
 local function bench(...)
-  return sh.run { "luajit", "tests/bench/main.lua", timeout = 100, loose = false,
-    env = { LUNATE_BUILD = sh.build, DATABASE_URL = false }, ... }
+  return sh.run { "luajit", "tests/bench/main.lua", timeout = 100,
+    loose = false, env = { LUNATE_BUILD = sh.build, DATABASE_URL = false },
+    ... }
 end
 
 describe("make bench", function()

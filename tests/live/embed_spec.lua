@@ -1,6 +1,7 @@
 -- examples/embed: each host does what it says, leaves nothing behind, and has
 -- nothing that valgrind or a sanitizer objects to.
 local cjson = require "cjson"
+local fences = require "support.fences"
 local host = require "support.host"
 local pg = require "support.pg"
 local sh = require "support.sh"
@@ -83,6 +84,39 @@ for _, one in ipairs(HOSTS) do
     end)
   end)
 end
+
+-- ---- as a user does it -----------------------------------------------------
+
+-- The commands that the README shows, in a copy of the folder, against a
+-- library that was installed into an empty prefix.
+describe("the README of examples/embed", function()
+  it("builds and runs each host after make install", function()
+    if host.sanitizer then return pending("what is installed is plain") end
+    if sh.run({ "make", "-n", "install" }).code ~= 0 then
+      return pending("needs make install")
+    end
+    local root, dir = sh.tmpdir(), sh.tmpdir()
+    sh.ok { "make", "-s", "install", "PREFIX=/usr", "DESTDIR=" .. root,
+      timeout = 110 }
+    sh.ok { "cp", "-r", "examples/embed/.", dir }
+    local pc = sh.ok { "find", root, "-name", "lunate.pc" }:match("[^\n]+")
+    local lib = sh.ok { "find", root, "-name", "liblunate.so.0" }
+      :match("[^\n]+")
+    local commands = fences.of("examples/embed/README.md")[1].text
+      :gsub("DATABASE_URL=%S+ ", "")
+    assert.truthy(commands:find("pkg-config --cflags --libs lunate", 1, true))
+    local r = sh.run { "sh", "-ec", commands .. "./loop\n./script\n",
+      cwd = dir, timeout = 60, env = { DATABASE_URL = url,
+        PKG_CONFIG_PATH = pc:match("^(.*)/"), PKG_CONFIG_SYSROOT_DIR = root,
+        LD_LIBRARY_PATH = lib:match("^(.*)/"), CPATH = false } }
+    assert.equal(0, r.code, r.err .. r.out)
+    for _, one in ipairs(HOSTS) do
+      for _, line in ipairs(one[3]) do
+        assert.truthy(("\n" .. r.out):find("\n" .. line .. "\n"), line)
+      end
+    end
+  end)
+end)
 
 -- ---- Node.js ---------------------------------------------------------------
 

@@ -8,7 +8,8 @@ local sh = require "support.sh"
 
 local PROGRAMS = { "README.md", "lua/README.md", "examples/README.md" }
 local ALL = { "README.md", "lua/README.md", "examples/README.md",
-  "runtime/README.md", "tests/README.md", "policies/README.md" }
+  "runtime/README.md", "tests/README.md", "policies/README.md",
+  "tests/bench/README.md" }
 
 -- In front of a `lua fragment`, without a line of its own.
 local PRELUDE = 'local lunate = require "lunate"; '

@@ -88,7 +88,8 @@ int main(void)
 	double us;
 	while (scanf("%lf", &us) == 1)
 		client_hist_add(&h, us);
-	printf("%.2f %.2f\n", client_hist_at(&h, 0.5), client_hist_at(&h, 0.99));
+	printf("%.2f ", client_hist_at(&h, 0.5));
+	printf("%.2f\n", client_hist_at(&h, 0.99));
 	return 0;
 }
 ]]

@@ -45,6 +45,15 @@ describe("setup", function()
     assert.equal("setup: nothing is missing\n", out)
   end)
 
+  it("is content with a file that is named by its path", function()
+    local code, out = setup("no-such-package-a | /bin/sh\n")
+    assert.equal(0, code)
+    assert.equal("setup: nothing is missing\n", out)
+    code, out = setup("no-such-package-a | /no/such/file\n")
+    assert.equal(0, code)
+    assert.truthy(out:find("installing no-such-package-a\n", 1, true), out)
+  end)
+
   it("installs the first of several names, through sudo", function()
     local code, out = setup("bash\nno-such-package-a | no-such-package-b\n"
       .. "no-such-package-c\n")

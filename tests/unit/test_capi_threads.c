@@ -221,16 +221,31 @@ when_backends_are_ended_each_write_is_once_or_in_doubt(void **state)
 	check_writes();
 }
 
+/* A backend of ours, at work; those of a runtime that has closed go away. */
+static int
+one_backend(void)
+{
+	capi_until("select count(*) > 0 from pg_stat_activity where "
+		   "application_name = 'lunate' and state = 'active'");
+	return server_int(
+		"select coalesce(min(pid), 0) from pg_stat_activity "
+		"where application_name = 'lunate' and "
+		"backend_start >= (select max(backend_start) from "
+		"pg_stat_activity where application_name = 'lunate')");
+}
+
 /* A backend that is killed takes all others with it: the server recovers. */
 static void
 when_the_server_crashes_each_write_is_once_or_in_doubt(void **state)
 {
-	int pid = server_int("select pid from pg_stat_activity where "
-			     "application_name = 'lunate' limit 1");
+	int pid;
 
+	capi_until("select count(*) <= 1 from pg_stat_activity where "
+		   "application_name = 'lunate'");
 	start_all(stormy_main);
-	usleep(50000);
-	server_kill(pid);
+	pid = one_backend();
+	assert_true(pid > 0);
+	assert_int_equal(kill(pid, SIGKILL), 0);
 	join_all();
 	server_ready();
 	check_writes();

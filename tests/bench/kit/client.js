@@ -65,15 +65,16 @@ const sleep = (seconds) =>
 
 // Runs `tasks` endless chains of operation(), each awaited before the next,
 // and prints what happened between the end of the warm-up and the end of the
-// window.
-async function measure(operation) {
+// window. What an operation gives has to be `right`.
+async function measure(operation, right) {
   const hist = new Hist();
   let stop = false;
 
   async function chain() {
     while (!stop) {
       const began = performance.now();
-      await operation();
+      const result = await operation();
+      if (!right(result)) throw new Error('not the right number of rows');
       hist.add((performance.now() - began) * 1000);
     }
   }

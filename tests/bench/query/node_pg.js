@@ -25,6 +25,14 @@ async function transaction(pool) {
   client.release();
 }
 
+const rows = (n) => (result) => result.rowCount === n;
+const rights = {
+  point: rows(1),
+  page: rows(sql.PAGE),
+  insert: rows(1),
+  transaction: () => true,
+};
+
 const operations = {
   point: (pool) => pool.query(named('point', random(1, accounts))),
   page: (pool) => pool.query(named('page', random(1, pages - sql.PAGE))),
@@ -40,7 +48,8 @@ run(async () => {
     database: ask('database'),
     max: ask('connections'),
   });
-  const operation = operations[ask('workload')];
-  await measure(() => operation(pool));
+  const workload = ask('workload');
+  const operation = operations[workload];
+  await measure(() => operation(pool), rights[workload]);
   await pool.end();
 });

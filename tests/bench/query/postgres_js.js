@@ -27,6 +27,14 @@ async function transaction(tx) {
   for (let i = 0; i < 2; i++) await insert(tx, first);
 }
 
+const rows = (n) => (result) => result.count === n;
+const rights = {
+  point: rows(1),
+  page: rows(PAGE),
+  insert: rows(1),
+  transaction: () => true,
+};
+
 const operations = {
   point,
   page: (sql) => sql`
@@ -47,7 +55,8 @@ run(async () => {
     prepare: true,
     fetch_types: false,
   });
-  const operation = operations[ask('workload')];
-  await measure(() => operation(sql));
+  const workload = ask('workload');
+  const operation = operations[workload];
+  await measure(() => operation(sql), rights[workload]);
   await sql.end();
 });

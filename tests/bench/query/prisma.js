@@ -34,6 +34,13 @@ async function transaction(tx) {
   for (let i = 0; i < 2; i++) await insert(tx, first);
 }
 
+const rights = {
+  point: (row) => typeof row.abalance === 'number',
+  page: (rows) => rows.length === PAGE,
+  insert: (row) => typeof row.id === 'bigint',
+  transaction: () => true,
+};
+
 const operations = {
   point,
   page: (db) =>
@@ -56,7 +63,8 @@ run(async () => {
     max: ask('connections'),
   });
   const db = new PrismaClient({ adapter });
-  const operation = operations[ask('workload')];
-  await measure(() => operation(db));
+  const workload = ask('workload');
+  const operation = operations[workload];
+  await measure(() => operation(db), rights[workload]);
   await db.$disconnect();
 });
