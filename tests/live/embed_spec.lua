@@ -139,7 +139,8 @@ const [port, list] = [process.argv[2], JSON.parse(process.argv[3])];
 
 local function node_env(more)
   local env = { NODE_PATH = NODE .. "/node_modules", DATABASE_URL = url,
-    LIBLUNATE = sh.build .. "/liblunate.so", PORT = "0" }
+    LIBLUNATE = sh.build .. "/liblunate.so", PORT = "0",
+    LUNATE_LOG_LEVEL = "error" }
   for k, v in pairs(more or {}) do env[k] = v end
   return env
 end

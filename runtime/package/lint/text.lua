@@ -28,9 +28,10 @@ local function width(line)
 end
 
 -- A string or a name that stands alone on its line is left whole, so that it
--- can be found by searching.
+-- can be found by searching; an annotation is one line by its grammar.
 local function is_whole(line)
-  return line:match('^%s*"[^"]*"[,;)]*$') or line:match("^%s*[%w_]+[,;)]*$")
+  return line:match("^%-%-%-@")
+    or line:match('^%s*"[^"]*"[,;)]*$') or line:match("^%s*[%w_]+[,;)]*$")
 end
 
 -- Tables that are laid out by hand may be wider.
