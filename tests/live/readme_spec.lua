@@ -2,6 +2,7 @@
 -- and what is printed from tables is what the tables hold.
 local core = require "lunate.core"
 local fences = require "support.fences"
+local host = require "support.host"
 local live = require "support.live"
 local pg = require "support.pg"
 local sh = require "support.sh"
@@ -56,16 +57,24 @@ local function run_lua(fence, url)
   assert.equal(0, r.code, name_of(fence) .. "\n" .. r.err .. r.out)
 end
 
+-- A program in C, against the header and library of this build.
+local function run_c(fence, url)
+  local source = sh.tmpfile(fence.text, ".c")
+  host.run { host.compile(source), env = { DATABASE_URL = url } }
+end
+
+local RUN = { sql = run_sql, lua = run_lua, c = run_c }
+
 for i, file in ipairs(PROGRAMS) do
   describe("what " .. file .. " shows", function()
     local url
     setup(function() url = pg.database("readme_" .. i) end)
     teardown(live.close)
 
-    for _, fence in ipairs(fences.only(fences.of(file), "lua", "sql")) do
+    for _, fence in ipairs(fences.only(fences.of(file), "lua", "sql",
+      "c")) do
       it("works: " .. name_of(fence), function()
-        local run = fence.info[1] == "sql" and run_sql or run_lua
-        run(fence, url)
+        RUN[fence.info[1]](fence, url)
       end)
     end
   end)
