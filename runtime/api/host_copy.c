@@ -49,28 +49,10 @@ end_step(struct hcopy *k)
 	errand_end(&k->q);
 }
 
-/* Is there something for the caller? */
-static bool
-ready(const struct hcopy *k)
-{
-	switch (k->io.state) {
-	case PGCOPY_SENT:
-	case PGCOPY_ENDING:
-		return false;
-	case PGCOPY_IN:
-		return !k->io.blocked;
-	case PGCOPY_OUT:
-		return k->io.out.len > 0;
-	case PGCOPY_DONE:
-		return true;
-	}
-	return true;
-}
-
 static void
 end_when_ready(struct hcopy *k)
 {
-	if (!k->waiting || !ready(k))
+	if (!k->waiting || !pgcopy_ready(&k->io))
 		return;
 	if (k->io.out.len > 0) { /* the caller's from here on */
 		k->taken = k->io.out;
@@ -103,28 +85,13 @@ on_deadline(struct loop_timer *t)
 		   "the deadline passed during COPY");
 }
 
-static int
-check_session(struct tx *t, struct err *e)
-{
-	if (tx_ready(t, e) < 0)
-		return e->code;
-	if (t->state == TX_FAILED) {
-		*e = t->err;
-		return e->code;
-	}
-	if (t->member == NULL || !pool_member_alive(t->member) ||
-	    pgconn_state(pool_member_conn(t->member)) != PGCONN_READY)
-		return err_set(e, LUNATE_ELOST, "the connection is gone");
-	return 0;
-}
-
 /* The session is connected, and in its transaction when it has one. */
 static void
 start_copy(struct hcopy *k)
 {
 	struct tx *t = host_tx_inner(k->tx);
 
-	if (check_session(t, &k->q.err) < 0) {
+	if (tx_copy_ready(t, &k->q.err) < 0) {
 		end_step(k);
 		return;
 	}
@@ -211,18 +178,6 @@ run_step(struct errand *q)
 		return;
 	}
 	end_when_ready(k);
-}
-
-/* Outside of a transaction the server may have finished what it had whole. */
-static void
-doubt(struct hcopy *k, struct err *e)
-{
-	if (!k->complete || host_tx_inner(k->tx)->begin[0] != 0 ||
-	    e->code != LUNATE_ELOST)
-		return;
-	e->code = LUNATE_EINDOUBT;
-	err_wrap(e, "the connection was lost after the last row was sent: the "
-		    "COPY may or may not have happened");
 }
 
 /* The last errand: the connection goes back. */
@@ -328,7 +283,7 @@ static int
 verdict(struct hcopy *k, struct lunate_copy *c, struct err *e)
 {
 	*e = k->io.err;
-	doubt(k, e);
+	tx_copy_doubt(host_tx_inner(k->tx), k->complete, e);
 	c->rows = k->io.affected;
 	if (e->code < 0 || !k->own || host_tx_inner(k->tx)->begin[0] == 0)
 		return e->code;
@@ -370,24 +325,6 @@ leave(struct hcopy *k)
 /* ---- asked for --------------------------------------------------------- */
 
 static int
-check_statement(const char *sql, size_t len, struct err *e)
-{
-	struct stmt *s;
-	enum stmt_kind kind;
-
-	if (stmt_get(sql, len, &s, e) < 0)
-		return e->code;
-	kind = s->kind;
-	stmt_unpin(&s);
-	if (kind != STMT_COPY)
-		return err_set(e, LUNATE_EINVAL,
-			       "only COPY ... FROM STDIN or TO STDOUT goes "
-			       "here; run other statements with "
-			       "lunate_query()");
-	return 0;
-}
-
-static int
 check(const struct lunate_copy *c, struct err *e)
 {
 	if (c->sql == NULL)
@@ -395,7 +332,7 @@ check(const struct lunate_copy *c, struct err *e)
 	if (!(c->timeout >= 0))
 		return err_set(e, LUNATE_EINVAL,
 			       "a timeout is a number of seconds from 0");
-	return check_statement(c->sql, strlen(c->sql), e);
+	return tx_copy_text(c->sql, strlen(c->sql), e);
 }
 
 /* The transaction of the call, or a session of our own; with a context a

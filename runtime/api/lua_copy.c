@@ -30,30 +30,12 @@ wake(struct copy *k)
 	wait_finish(&k->wait);
 }
 
-/* Is there something for the one who waits? */
-static bool
-ready(const struct copy *k)
-{
-	switch (k->io.state) {
-	case PGCOPY_SENT:
-	case PGCOPY_ENDING:
-		return false;
-	case PGCOPY_IN:
-		return !k->io.blocked;
-	case PGCOPY_OUT:
-		return k->io.out.len > 0;
-	case PGCOPY_DONE:
-		return true;
-	}
-	return true;
-}
-
 static void
 on_wake(struct pgcopy *io)
 {
 	struct copy *k = CONTAINER_OF(io, struct copy, io);
 
-	if (ready(k))
+	if (pgcopy_ready(&k->io))
 		wake(k);
 }
 
@@ -76,18 +58,6 @@ on_deadline(struct loop_timer *t)
 		    LUNATE_EDEADLINE);
 }
 
-/* Outside of a transaction the server may have finished what it had whole. */
-static void
-doubt(struct copy *k)
-{
-	if (!k->complete || k->tx->tx.begin[0] != 0 ||
-	    k->io.err.code != LUNATE_ELOST)
-		return;
-	k->io.err.code = LUNATE_EINDOUBT;
-	err_wrap(&k->io.err, "the connection was lost after the last row was "
-			     "sent: the COPY may or may not have happened");
-}
-
 /* An error ends the transaction the COPY ran in. */
 static void
 end_copy(lua_State *L, struct copy *k)
@@ -108,7 +78,7 @@ push_state(lua_State *L, struct copy *k)
 	struct err e;
 
 	if (k->io.state == PGCOPY_DONE && k->io.out.len == 0) {
-		doubt(k);
+		tx_copy_doubt(&k->tx->tx, k->complete, &k->io.err);
 		e = k->io.err;
 		end_copy(L, k);
 		if (e.code != 0)
@@ -144,7 +114,7 @@ await(lua_State *L, struct copy *k)
 {
 	int64_t until = task_deadline(k->wait.vm);
 
-	if (ready(k))
+	if (pgcopy_ready(&k->io))
 		return push_state(L, k);
 	k->waiting = true;
 	k->wait.finished = k->wait.begun = false;
@@ -224,38 +194,6 @@ copy_close(lua_State *L)
 	return 0;
 }
 
-static int
-check_statement(const char *sql, size_t len, struct err *e)
-{
-	struct stmt *s;
-	enum stmt_kind kind;
-
-	if (stmt_get(sql, len, &s, e) < 0)
-		return e->code;
-	kind = s->kind;
-	stmt_unpin(&s);
-	if (kind != STMT_COPY)
-		return err_set(e, LUNATE_EINVAL,
-			       "only COPY ... FROM STDIN or TO STDOUT goes "
-			       "here; run other statements with db:query");
-	return 0;
-}
-
-static int
-check_session(struct lua_tx *tx, struct err *e)
-{
-	if (tx_ready(&tx->tx, e) < 0)
-		return e->code;
-	if (tx->tx.state == TX_FAILED) {
-		*e = tx->tx.err;
-		return e->code;
-	}
-	if (!pool_member_alive(tx->tx.member) ||
-	    pgconn_state(pool_member_conn(tx->tx.member)) != PGCONN_READY)
-		return err_set(e, LUNATE_ELOST, "the connection is gone");
-	return 0;
-}
-
 /* core.copy(db, tx, sql) -> copy, or nil, err; the session is connected */
 static int
 core_copy(lua_State *L)
@@ -268,8 +206,8 @@ core_copy(lua_State *L)
 	struct err e;
 
 	luaL_argcheck(L, tx != NULL && tx->tx.member != NULL, 2, "no session");
-	if (lua_op_allowed(L, db, &e) < 0 ||
-	    check_statement(sql, len, &e) < 0 || check_session(tx, &e) < 0)
+	if (lua_op_allowed(L, db, &e) < 0 || tx_copy_text(sql, len, &e) < 0 ||
+	    tx_copy_ready(&tx->tx, &e) < 0)
 		return fail(L, &e);
 	k = lua_newuserdata(L, sizeof(*k));
 	memset(k, 0, sizeof(*k));

@@ -166,3 +166,45 @@ tx_end(struct tx *t)
 	if (t->member != NULL)
 		pool_release(t->w->pool, &t->member, t->dirty);
 }
+
+int
+tx_copy_text(const char *sql, size_t len, struct err *e)
+{
+	struct stmt *s;
+	enum stmt_kind kind;
+
+	if (stmt_get(sql, len, &s, e) < 0)
+		return e->code;
+	kind = s->kind;
+	stmt_unpin(&s);
+	if (kind != STMT_COPY)
+		return err_set(e, LUNATE_EINVAL,
+			       "only COPY ... FROM STDIN or TO STDOUT goes "
+			       "here; run other statements as queries");
+	return 0;
+}
+
+int
+tx_copy_ready(const struct tx *t, struct err *e)
+{
+	if (tx_ready(t, e) < 0)
+		return e->code;
+	if (t->state == TX_FAILED) {
+		*e = t->err;
+		return e->code;
+	}
+	if (t->member == NULL || !pool_member_alive(t->member) ||
+	    pgconn_state(pool_member_conn(t->member)) != PGCONN_READY)
+		return err_set(e, LUNATE_ELOST, "the connection is gone");
+	return 0;
+}
+
+void
+tx_copy_doubt(const struct tx *t, bool complete, struct err *e)
+{
+	if (!complete || t->begin[0] != 0 || e->code != LUNATE_ELOST)
+		return;
+	e->code = LUNATE_EINDOUBT;
+	err_wrap(e, "the connection was lost after the last row was sent: the "
+		    "COPY may or may not have happened");
+}

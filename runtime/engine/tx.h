@@ -85,6 +85,20 @@ void tx_forget(struct tx *t);
 /* Something in it failed that was no operation (COPY). */
 void tx_failed(struct tx *t, const struct err *e);
 
+/* ---- COPY, which goes past op ---- */
+
+/* LUNATE_EINVAL: the text is no COPY. */
+MUST_USE
+int tx_copy_text(const char *sql, size_t len, struct err *e);
+
+/* May a COPY begin on its connection?  It has one. */
+MUST_USE
+int tx_copy_ready(const struct tx *t, struct err *e);
+
+/* The COPY ended with *e: outside of a transaction the server may have
+ * finished what it had whole (`complete`: all data and their end were sent). */
+void tx_copy_doubt(const struct tx *t, bool complete, struct err *e);
+
 /* Savepoint level changed by a ROLLBACK TO that succeeded. */
 void tx_recovered(struct tx *t);
 

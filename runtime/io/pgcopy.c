@@ -54,6 +54,23 @@ pgcopy_start(struct pgcopy *k, struct pgconn *c, const char *sql)
 	flush_out(k);
 }
 
+bool
+pgcopy_ready(const struct pgcopy *k)
+{
+	switch (k->state) {
+	case PGCOPY_SENT:
+	case PGCOPY_ENDING:
+		return false;
+	case PGCOPY_IN:
+		return !k->blocked;
+	case PGCOPY_OUT:
+		return k->out.len > 0;
+	case PGCOPY_DONE:
+		return true;
+	}
+	return true;
+}
+
 void
 pgcopy_put(struct pgcopy *k, const char *bytes, size_t len)
 {

@@ -52,6 +52,9 @@ struct pgcopy {
  * is READY, nothing in flight. */
 void pgcopy_start(struct pgcopy *k, struct pgconn *c, const char *sql);
 
+/* Is there something for its owner: room for bytes, bytes, or the end? */
+bool pgcopy_ready(const struct pgcopy *k);
+
 /* IN, not blocked.  The bytes are copied. */
 void pgcopy_put(struct pgcopy *k, const char *bytes, size_t len);
 
