@@ -56,7 +56,8 @@ function M.run(argv)
   return r
 end
 
---- Runs it under valgrind, where there is no sanitizer: no invalid access, nothing definitely lost.
+--- Runs it under valgrind, where there is no sanitizer: no invalid access,
+--- nothing definitely lost.
 --- LuaJIT's string compares look at bytes nobody wrote, which is left unsaid
 --- when argv.lua is set.
 ---@return support.Result
