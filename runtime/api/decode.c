@@ -21,10 +21,16 @@ enum {
 	T_INT2 = 21,
 	T_INT4 = 23,
 	T_OID = 26,
+	T_TEXT = 25,
 	T_JSON = 114,
 	T_FLOAT4 = 700,
 	T_FLOAT8 = 701,
+	T_VARCHAR = 1043,
+	T_DATE = 1082,
+	T_TIMESTAMP = 1114,
+	T_TIMESTAMPTZ = 1184,
 	T_NUMERIC = 1700,
+	T_UUID = 2950,
 	T_JSONB = 3802,
 };
 
@@ -268,6 +274,14 @@ push_value(lua_State *L, const struct cell *c)
 	uint32_t element;
 
 	switch (c->type) {
+	case T_TEXT:
+	case T_VARCHAR:
+	case T_DATE:
+	case T_TIMESTAMP:
+	case T_TIMESTAMPTZ:
+	case T_UUID: /* what is frequent need not be looked for below */
+		lua_pushlstring(L, c->at, c->len);
+		return NULL;
 	case T_BOOL:
 		lua_pushboolean(L, c->at[0] == 't');
 		return NULL;

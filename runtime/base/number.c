@@ -36,13 +36,45 @@ looks_right(const char *text)
 	if (strcmp(at, "Infinity") == 0 || strcmp(text, "NaN") == 0)
 		return true;
 	return *at >= '0' && *at <= '9' &&
-	       at[strspn(at, "0123456789.eE+-")] == 0;
+	       at[strspn(at, "0123456789.eE+-")] == 0 &&
+	       at[strlen(at) - 1] != '.';
+}
+
+/* "-12.375": at most 15 digits, so that both they and the power of ten are
+ * exact doubles and one division rounds right (Clinger 1990, the fast path). */
+static bool
+read_short(const char *text, double *value)
+{
+	static const double tens[] = {1e0,  1e1,  1e2,	1e3,  1e4,
+				      1e5,  1e6,  1e7,	1e8,  1e9,
+				      1e10, 1e11, 1e12, 1e13, 1e14};
+	const char *at = text + (*text == '-'), *point = NULL;
+	uint64_t digits = 0;
+	int n = 0;
+
+	for (;; at++) {
+		if (*at == '.' && point == NULL && n > 0)
+			point = at;
+		else if (*at >= '0' && *at <= '9' && n++ < 15)
+			digits = digits * 10 + (uint64_t)(*at - '0');
+		else
+			break;
+	}
+	if (*at != 0 || n == 0 || n > 15 || at[-1] == '.')
+		return false;
+	*value = (double)digits / (point != NULL ? tens[at - point - 1] : 1);
+	if (*text == '-')
+		*value = -*value;
+	return true;
 }
 
 bool
 number_read(const char *text, double *value)
 {
 	char *end;
+
+	if (read_short(text, value))
+		return true;
 
 	if (!looks_right(text))
 		return false;

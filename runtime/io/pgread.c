@@ -154,11 +154,12 @@ put_result(struct rows *rows, const PGresult *res, int ncols)
 {
 	for (int i = 0, n = PQntuples(res); i < n; i++)
 		for (int j = 0; j < ncols; j++) {
-			if (PQgetisnull(res, i, j))
+			size_t len = (size_t)PQgetlength(res, i, j);
+
+			if (len == 0 && PQgetisnull(res, i, j))
 				rows_put(rows, NULL, 0);
 			else
-				rows_put(rows, PQgetvalue(res, i, j),
-					 (size_t)PQgetlength(res, i, j));
+				rows_put(rows, PQgetvalue(res, i, j), len);
 		}
 }
 
