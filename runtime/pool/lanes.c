@@ -3,8 +3,9 @@
 
 #include "obj.h"
 
-#define GAIN 1.05
-#define LOSS 0.98
+#define GAIN 1.10
+#define LOSS 0.97
+#define BUSY 0.85 /* of the width: the lanes are what limits */
 #define REST_MIN 2
 
 static int
@@ -27,7 +28,7 @@ void
 lanes_init(struct lanes *l, int most)
 {
 	assert(most > 0);
-	*l = (struct lanes){.most = most, .step = 1, .rest = REST_MIN};
+	*l = (struct lanes){.most = most, .more = true, .rest = REST_MIN};
 	set_width(l, LANES_START);
 }
 
@@ -48,53 +49,61 @@ lanes_limit(struct lanes *l, int most)
 	set_width(l, l->width);
 }
 
+/* Half as many more, or a quarter fewer. */
+static int
+next_width(const struct lanes *l)
+{
+	int step = l->more ? l->width / 2 : -(l->width / 4);
+
+	if (step == 0)
+		step = l->more ? 1 : -1;
+	return within(l, l->width + step);
+}
+
 /* A way that does not exist is not tried. */
 static void
 begin_try(struct lanes *l, double measured)
 {
-	int width = l->width;
-
-	if (within(l, width + l->step) == width)
-		l->step = l->step > 0 ? -1 : 1;
+	if (next_width(l) == l->width)
+		l->more = !l->more;
 	l->rested = 0;
-	if (within(l, width + l->step) == width)
+	if (next_width(l) == l->width)
 		return;
-	l->trying = width;
+	l->trying = l->width;
 	l->before = measured;
-	set_width(l, width + l->step);
+	set_width(l, next_width(l));
 }
 
-/* What pays is tried again at once, twice as far; what does not is undone, and
- * next time it is the other way. */
+/* What pays is tried again soon; what does not is undone, and next time it is
+ * the other way. */
 static void
 end_try(struct lanes *l, double measured)
 {
-	bool more = l->width > l->trying;
+	bool up = l->width > l->trying;
 	int was = l->trying;
 
 	l->trying = 0;
 	l->rested = 0;
-	if (measured >= l->before * (more ? GAIN : LOSS)) {
+	if (measured >= l->before * (up ? GAIN : LOSS)) {
 		l->rest = REST_MIN;
-		if (l->step * 2 <= l->width && l->step * -2 <= l->width)
-			l->step *= 2;
 		return;
 	}
 	set_width(l, was);
-	l->step = more ? -1 : 1;
+	l->more = !up;
 	if (l->rest < LANES_REST_MAX)
 		l->rest *= 2;
 }
 
 static void
-close_window(struct lanes *l)
+close_window(struct lanes *l, int64_t now_us)
 {
-	double each = (double)(l->busy_us > 0 ? l->busy_us : 1) / l->reads;
-	double measured = l->width / each;
+	double elapsed = (double)(now_us - l->began_us);
+	double measured = l->reads / elapsed;
+	bool limits = (double)l->busy_us >= BUSY * elapsed * l->width;
 
 	if (l->trying != 0)
 		end_try(l, measured);
-	else if (++l->rested >= l->rest)
+	else if (limits && ++l->rested >= l->rest)
 		begin_try(l, measured);
 }
 
@@ -106,7 +115,7 @@ open_window(struct lanes *l, int64_t now_us)
 	l->busy_us = 0;
 }
 
-/* The first reads after a change were sent before it. */
+/* The first window after a change still has reads that were sent before it. */
 void
 lanes_saw(struct lanes *l, int64_t now_us, int64_t busy_us)
 {
@@ -114,13 +123,11 @@ lanes_saw(struct lanes *l, int64_t now_us, int64_t busy_us)
 		open_window(l, now_us);
 	l->reads++;
 	l->busy_us += busy_us;
-	if (l->fresh && l->reads >= LANES_READS) {
-		l->fresh = false;
-		open_window(l, now_us);
-		return;
-	}
 	if (l->reads < LANES_READS || now_us - l->began_us < LANES_WINDOW_US)
 		return;
-	close_window(l);
+	if (!l->fresh)
+		close_window(l, now_us);
+	else
+		l->fresh = false;
 	open_window(l, now_us);
 }

@@ -8,13 +8,14 @@
  * its processors idle.  How many are right depends on the server, the network
  * and the statements, so it is found by trying:
  *
- *   SETTLED --a few windows--> TRYING width + step, then width - step
- *      ^                          |
- *      +-- kept when it pays, else back, and a longer rest
+ *   SETTLED --a few busy windows--> TRYING more lanes, next time fewer
+ *      ^                               |
+ *      +---- kept when it pays, else back, and a longer rest
  *
- * Measured is what the lanes could carry: width / (time a read occupies its
- * lane).  More lanes pay when that grows by GAIN; fewer when it falls by less
- * than LOSS.
+ * Measured is how many reads the lanes carry per second, in a window in which
+ * they were busy nearly all the time: otherwise their number does not matter,
+ * and stays.  Half as many more have to carry GAIN more; fewer pay when they
+ * carry nearly as much, since they cost less.
  *
  * Always true: 1 <= width <= most; a window has at least LANES_READS reads.
  * Memory: embedded.  Thread: its owner's.  Time is an argument.
@@ -27,12 +28,12 @@
 
 #define LANES_START 2
 #define LANES_READS 256	      /* in a window, at least */
-#define LANES_WINDOW_US 20000 /* how long it lasts, at least */
+#define LANES_WINDOW_US 40000 /* how long it lasts, at least */
 #define LANES_REST_MAX 64     /* windows between two tries, at most */
 
 struct lanes {
 	int width, most;
-	int step;	  /* of the next try; below 0: fewer */
+	bool more;	  /* the next try goes up */
 	int trying;	  /* width before the try under way; 0 = SETTLED */
 	int rest, rested; /* windows to wait before a try, and waited */
 	double before;	  /* what was measured just before the try */

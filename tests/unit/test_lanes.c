@@ -121,6 +121,46 @@ a_server_that_grows_is_followed(void **state)
 	assert_true(run(&l, &s, 60) > 8);
 }
 
+/* Reads come at a pace of their own and leave the lanes idle half the time. */
+static void
+lanes_that_are_not_busy_stay_as_they_are(void **state)
+{
+	struct lanes l;
+	int64_t now = 1000000;
+
+	lanes_init(&l, 50);
+	for (int i = 0; i < 200000; i++) {
+		lanes_saw(&l, now, 50);
+		now += 50;
+	}
+	assert_int_equal(lanes_width(&l), LANES_START);
+}
+
+/* What is measured is off by up to a tenth, as on a machine that others use. */
+static void
+noise_does_not_drive_the_width_away(void **state)
+{
+	const struct server two = {100, 0, 2};
+	struct lanes l;
+	uint64_t seed = 42;
+	int64_t now = 1000000;
+	double sum = 0;
+
+	lanes_init(&l, 50);
+	for (int i = 0; i < 20000; i++) {
+		double us = occupied(&two, lanes_width(&l));
+
+		if (i % 10 == 0)
+			seed = seed * 6364136223846793005ull + 1;
+		us *= 0.9 + 0.2 * (double)(seed >> 40) / (1 << 24);
+		for (int k = 0; k < 100; k++)
+			lanes_saw(&l, now, (int64_t)us);
+		now += (int64_t)(us * 100 / lanes_width(&l)) + 1;
+		sum += lanes_width(&l);
+	}
+	assert_true(sum / 20000 < 4);
+}
+
 int
 main(void)
 {
@@ -132,6 +172,8 @@ main(void)
 		cmocka_unit_test(one_connection_is_one_lane),
 		cmocka_unit_test(a_limit_holds_at_once),
 		cmocka_unit_test(a_server_that_grows_is_followed),
+		cmocka_unit_test(lanes_that_are_not_busy_stay_as_they_are),
+		cmocka_unit_test(noise_does_not_drive_the_width_away),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
