@@ -96,12 +96,13 @@ remove_empty()
 	done
 }
 
-# The loader finds libraries by its cache; only root's own system has one.
+# The loader finds libraries by a cache, in the folders that it knows.
 refresh_loader()
 {
-	if [ -z "$DESTDIR" ] && [ "$(id -u)" = 0 ]; then
-		ldconfig || true
-	fi
+	[ -z "$DESTDIR" ] && [ "$(id -u)" = 0 ] || return 0
+	case $LIBDIR in
+	/usr/*|/lib*) ldconfig || true ;;
+	esac
 }
 
 main()
