@@ -35,8 +35,10 @@ debianise()
 
 copyright()
 {
+	local manual=https://www.debian.org/doc/packaging-manuals
+
 	cat <<-END
-	Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+	Format: $manual/copyright-format/1.0/
 	Upstream-Name: lunate
 
 	Files: *

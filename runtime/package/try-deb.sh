@@ -72,7 +72,7 @@ make_room()
 inside()
 {
 	env -i HOME=/root LANG=C.UTF-8 DEBIAN_FRONTEND=noninteractive \
-		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+		PATH=/usr/sbin:/usr/bin:/sbin:/bin \
 		${http_proxy:+http_proxy="$http_proxy"} \
 		${https_proxy:+https_proxy="$https_proxy"} \
 		chroot "$room" /bin/bash -ec "$1" </dev/null
