@@ -72,8 +72,9 @@ local function check_programs(prefix, env)
   assert.truthy(needed(shared):find("[liblunate.so.0]", 1, true))
   assert.equal(VERSION .. "\n",
     sh.ok { shared, env = { LD_LIBRARY_PATH = lib } })
-  local static = compile("$(pkg-config --cflags lunate) -Wl,--as-needed "
-    .. "-l:liblunate.a $(pkg-config --static --libs lunate)", env)
+  local static = compile("-Wl,--as-needed -l:liblunate.a "
+    .. "$(pkg-config --static --libs lunate) "
+    .. "$(pkg-config --cflags lunate)", env)
   assert.is_nil(needed(static):find("liblunate", 1, true))
   assert.equal(VERSION .. "\n", sh.ok { static })
 end
