@@ -36,8 +36,10 @@ describe("the rockspec", function()
 
   it("installs the command and the module into a tree", function()
     local tree = sh.tmpdir()
+    local headers = sh.ok({ "pkg-config", "--variable=includedir", "luajit" })
     sh.ok { "luarocks", "--lua-version", "5.1", "make", "--tree", tree,
-      "--deps-mode", "none", PATH, timeout = 300,
+      "--deps-mode", "none", PATH, "LUA_INCDIR=" .. headers:gsub("\n", ""),
+      timeout = 300,
       env = { B = install.B, MAKEFLAGS = false, MFLAGS = false,
         MAKELEVEL = false, LD_PRELOAD = false, HOME = tree } }
     assert.truthy(sh.ok({ tree .. "/bin/lunate", "--version", cwd = "/" })
