@@ -52,7 +52,7 @@ MAIN_OBJ := $(MAIN_SRC:runtime/%.c=$(B)/obj/%.o)
 LUA_SRC := $(sort $(shell find lua/lunate -name '*.lua' 2>/dev/null))
 
 .PHONY: all
-all: $(B)/lunate $(B)/liblunate.so $(B)/liblunate.a $(B)/lunate.so ## build the command, the libraries and the Lua module
+all: $(B)/lunate $(B)/liblunate.so.0 $(B)/liblunate.a $(B)/lunate.so ## build the command, the libraries and the Lua module
 
 define FLOOR_RULE
 $(B)/obj/$(1)/%.o: runtime/$(1)/%.c
@@ -94,6 +94,10 @@ $(B)/liblunate.so: $(B)/liblunate.o runtime/package/liblunate.map
 	$(CC) -shared $(LDFLAGS_ALL) -Wl,-soname,liblunate.so.0 -Wl,-z,nodelete \
 		-Wl,--version-script,runtime/package/liblunate.map \
 		-o $@ $< $(LIBS) $(LUA_LIBS)
+
+# The name that programs linked with it ask the loader for.
+$(B)/liblunate.so.0: $(B)/liblunate.so
+	@ln -sf liblunate.so $@
 
 # The Lua module takes the LuaJIT of the process that loads it: linking one
 # here would put a second LuaJIT beside it.  It stays loaded when its Lua state

@@ -1,7 +1,7 @@
 # What a bare Debian 12 lacks, and what can be asked of this Makefile.
 
 # These install what is missing, or need nothing; everything else is told.
-BARE_GOALS := help setup clean demo test bench bench-quick bench-setup
+BARE_GOALS := help setup clean demo test bench bench-quick bench-setup uninstall
 ifneq ($(filter-out $(BARE_GOALS),$(or $(MAKECMDGOALS),all)),)
 ifeq ($(shell command -v pkg-config && command -v luajit),)
 $(error packages are missing; install them with: make setup)

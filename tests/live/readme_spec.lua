@@ -139,8 +139,24 @@ local function check_file(words)
   assert.not_equal("", sh.read(words[2]), words[2])
 end
 
+local function check_rock(words)
+  check_file { words[2], words[3] }
+end
+
+-- tests/lua/install_spec.lua compiles with the same words.
+local function check_cc(words)
+  local tried = sh.read("tests/lua/install_spec.lua"):gsub('"%s*%.%. "', "")
+  assert.truthy(tried:find(table.concat(words, " ", 3), 1, true))
+end
+
+local function check_source(words)
+  assert.equal("<(build/lunate completion bash)",
+    table.concat(words, " ", 2))
+end
+
 local CHECKS = { make = check_make, lunate = check_lunate,
-  ["build/lunate"] = check_lunate, luajit = check_file }
+  ["build/lunate"] = check_lunate, luajit = check_file, cc = check_cc,
+  luarocks = check_rock, source = check_source }
 local KNOWN = { git = true, cd = true, busted = true, export = true }
 
 local function check_line(line, known)

@@ -21,6 +21,7 @@ local COMMANDS = {
   require "lunate.cli.dev",
   require "lunate.cli.doctor",
   require "lunate.cli.ctl",
+  require "lunate.cli.completion",
   require "lunate.cli.help",
   require "lunate.cli.version",
 }
