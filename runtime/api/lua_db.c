@@ -519,6 +519,35 @@ core_split(lua_State *L)
 	return 1;
 }
 
+/* core.facts(text) -> { kind, rows, ddl, session, copy = "in" | "out" } of one
+ * statement, or nil, err */
+static int
+core_facts(lua_State *L)
+{
+	size_t len;
+	const char *text = luaL_checklstring(L, 1, &len);
+	struct stmt *s;
+	struct err e;
+
+	if (stmt_get(text, len, &s, &e) < 0)
+		return fail(L, &e);
+	lua_createtable(L, 0, 5); /* facts */
+	lua_pushstring(L, stmt_kind_word(s->kind));
+	lua_setfield(L, -2, "kind");
+	lua_pushboolean(L, (s->flags & STMT_RETURNS_ROWS) != 0);
+	lua_setfield(L, -2, "rows");
+	lua_pushboolean(L, (s->flags & STMT_CATALOG) != 0);
+	lua_setfield(L, -2, "ddl");
+	lua_pushboolean(L, (s->flags & STMT_SESSION) != 0);
+	lua_setfield(L, -2, "session");
+	if (s->flags & (STMT_COPY_IN | STMT_COPY_OUT)) {
+		lua_pushstring(L, (s->flags & STMT_COPY_IN) ? "in" : "out");
+		lua_setfield(L, -2, "copy");
+	}
+	stmt_unpin(&s);
+	return 1;
+}
+
 static const luaL_Reg db_methods[] = {{"quiet", db_quiet},
 				      {"stop", db_stop},
 				      {"free", db_free},
@@ -527,6 +556,7 @@ static const luaL_Reg db_methods[] = {{"quiet", db_quiet},
 static const luaL_Reg functions[] = {{"open", core_open},
 				     {"run", core_run},
 				     {"split", core_split},
+				     {"facts", core_facts},
 				     {NULL, NULL}};
 
 void

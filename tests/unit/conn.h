@@ -130,7 +130,7 @@ done(struct pgreq *r)
 	a->place = ++answers;
 	if (r->rows == NULL)
 		return;
-	a->rows = rows_count(r->rows);
+	a->rows += rows_count(r->rows);
 	if (a->rows > 0 && rows_shape(r->rows)->ncols > 0) {
 		cell = rows_cell(r->rows, 0, 0, &len);
 		snprintf(a->text, sizeof(a->text), "%s",

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * terminal - what the command needs of the terminal: `lunate.terminal`.
+ *
+ * In the command only.  The library installs no signal handlers; here the
+ * command is its own host, and from terminal_listen() on SIGINT is counted
+ * instead of ending the process.  Whoever has to react compares the count with
+ * what it was when he began, so that one Ctrl-C is nobody's loss:
+ *
+ *   signal handler -> count, ev_async -> loop -> terminal.interrupt() wakes
+ *                  -> hook in Lua code that computes and never waits
+ *
+ * Memory: one static struct; the command has one terminal.
+ * Thread: the main one.
+ */
+#ifndef TERMINAL_H
+#define TERMINAL_H
+
+#include <lua.h>
+#include <stdbool.h>
+
+#include "task.h"
+
+/* SIGINT is counted from now on, and wakes this VM's loop. */
+void terminal_listen(lua_State *L);
+
+/* How many came so far. */
+unsigned terminal_interrupts(void);
+
+/* Runs the loop until `fd` can be read or a signal came. */
+void terminal_await_input(struct vm *vm, int fd);
+
+/* The editor of lines (edit.c): core.editor() into the table on top. */
+void edit_open(lua_State *L);
+
+int luaopen_lunate_terminal(lua_State *L);
+
+#endif
