@@ -519,8 +519,15 @@ core_split(lua_State *L)
 	return 1;
 }
 
-/* core.facts(text) -> { kind, rows, ddl, session, copy = "in" | "out" } of one
- * statement, or nil, err */
+static void
+push_flag(lua_State *L, const char *name, bool yes)
+{
+	lua_pushboolean(L, yes);
+	lua_setfield(L, -2, name);
+}
+
+/* core.facts(text) -> { kind, rows, ddl, session, commits, nparams, copy = "in"
+ * or "out" } of one statement, or nil, err */
 static int
 core_facts(lua_State *L)
 {
@@ -531,15 +538,17 @@ core_facts(lua_State *L)
 
 	if (stmt_get(text, len, &s, &e) < 0)
 		return fail(L, &e);
-	lua_createtable(L, 0, 5); /* facts */
+	lua_createtable(L, 0, 7); /* facts */
 	lua_pushstring(L, stmt_kind_word(s->kind));
 	lua_setfield(L, -2, "kind");
-	lua_pushboolean(L, (s->flags & STMT_RETURNS_ROWS) != 0);
-	lua_setfield(L, -2, "rows");
-	lua_pushboolean(L, (s->flags & STMT_CATALOG) != 0);
-	lua_setfield(L, -2, "ddl");
-	lua_pushboolean(L, (s->flags & STMT_SESSION) != 0);
-	lua_setfield(L, -2, "session");
+	push_flag(L, "rows", s->flags & STMT_RETURNS_ROWS);
+	push_flag(L, "ddl", s->flags & STMT_CATALOG);
+	push_flag(L, "session", s->flags & STMT_SESSION);
+	push_flag(L, "commits", s->tx == STMT_TX_COMMIT ||
+					s->tx == STMT_TX_PREPARE ||
+					s->tx == STMT_TX_COMMIT_PREPARED);
+	lua_pushinteger(L, (int)s->nparams);
+	lua_setfield(L, -2, "nparams");
 	if (s->flags & (STMT_COPY_IN | STMT_COPY_OUT)) {
 		lua_pushstring(L, (s->flags & STMT_COPY_IN) ? "in" : "out");
 		lua_setfield(L, -2, "copy");

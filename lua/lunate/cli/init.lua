@@ -18,6 +18,7 @@ local M = { OK = 0, FAILED = 1, USAGE = 2 }
 
 local COMMANDS = {
   require "lunate.cli.run",
+  require "lunate.cli.repl",
   require "lunate.cli.dev",
   require "lunate.cli.doctor",
   require "lunate.cli.ctl",
