@@ -8,7 +8,6 @@ local commands = require "lunate.repl.commands"
 local complain = require "lunate.repl.complain"
 local copying = require "lunate.repl.copying"
 local core = require "lunate.core"
-local errors = require "lunate.errors"
 local execute = require "lunate.repl.execute"
 local history = require "lunate.repl.history"
 local input = require "lunate.repl.input"
@@ -57,9 +56,8 @@ end
 ---@param place lunate.repl.Place
 function Repl:complain(err, place)
   self.failed = true
-  if type(err) == "string" then
-    err = errors.new("invalid", err)
-    err.plain = true
+  if self.session.interrupted and self.source.person then
+    self:say("\n") -- behind the ^C of the terminal
   end
   place.echo = sys.is_terminal(2)
   place.columns = select(2, terminal.size(2))
@@ -120,7 +118,8 @@ function Repl:layout_settings()
   return { format = o.format, null = o.null, border = o.border,
     expanded = o.expanded, footer = o.footer and not o.bare, bare = o.bare,
     columns = here and select(2, terminal.size(1)) or nil,
-    paint = here and self.paint or colour.new(false) }
+    paint = here and self.paint or colour.new(false),
+    gap = here and self.source.person }
 end
 
 -- ---- statements ------------------------------------------------------------
@@ -134,8 +133,16 @@ local function seconds_text(seconds)
     seconds % 60)
 end
 
+-- What changed rows says how many, also when it gave some.
+local function has_tag(done)
+  local tag = done.tag or ""
+  return tag ~= "" and (not done.rows or tag:find("^INSERT") or tag:find("^UPD")
+    or tag:find("^DELETE") or tag:find("^MERGE"))
+end
+
 local function tell_done(self, done)
-  if not done.rows and not self.options.bare and (done.tag or "") ~= "" then
+  if has_tag(done) and not self.options.bare
+    and self.options.format == "table" then
     local sink = self:open_sink()
     sink:write(done.tag .. "\n")
     sink:close()
@@ -220,11 +227,14 @@ function Repl:run_lua(text)
   ok, err = self.lua:run(fn, function(line) self:say(line) end,
     function(stop) session.stop = stop end)
   session.stop = nil
+  session.interrupted = err == "interrupted"
   return ok, err
 end
 
 local function take_lua(self, line)
-  if #self.chunk == 0 and line:find("^%s*\\") then
+  if line:find("^%s*\\lua%s*$") or (#self.chunk == 0 and line:find("^%s*\\"))
+  then
+    self.chunk = {}
     return run_commands(self, line:match("\\.*"), {})
   end
   self.chunk[#self.chunk + 1] = line

@@ -246,7 +246,7 @@ check_session(struct lua_tx *tx, struct err *e)
 {
 	if (tx_ready(&tx->tx, e) < 0)
 		return e->code;
-	if (tx->tx.state == TX_FAILED) {
+	if (tx->tx.state == TX_FAILED && tx->tx.begin[0] != 0) {
 		*e = tx->tx.err;
 		return e->code;
 	}

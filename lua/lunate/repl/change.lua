@@ -92,6 +92,9 @@ function M.watch(repl, words)
     end
     repl:say("\n")
   until rest_for(repl, seconds)
+  if repl.session.interrupted then
+    repl:say("\n")
+  end
   return true
 end
 
@@ -243,6 +246,9 @@ local PSET = {
 }
 
 local ORDER = { "border", "expanded", "footer", "format", "null", "pager" }
+local VALUES = { border = "0, 1, 2", expanded = "on, off, auto",
+  footer = "on, off", format = "table, csv, json, ndjson", null = "a text",
+  pager = "on, off, always" }
 
 local function shown(value)
   if type(value) == "boolean" then
@@ -256,7 +262,8 @@ function M.set(repl, words)
   local name, word = words[1], words[2]
   if not name then
     for _, one in ipairs(ORDER) do
-      repl:say(("%-9s %s\n"):format(one, shown(repl.options[one])))
+      repl:say(("%-9s %-9s (%s)\n"):format(one, shown(repl.options[one]),
+        VALUES[one]))
     end
     return true
   end
@@ -267,7 +274,7 @@ function M.set(repl, words)
   if word then
     local value = PSET[name](repl, word)
     if value == nil or (value == false and SWITCH[word] == nil) then
-      return nil, ("'%s' is no value of %s"):format(word, name)
+      return nil, ("%s is one of %s, not '%s'"):format(name, VALUES[name], word)
     end
     repl.options[name] = value
   elseif name == "null" then

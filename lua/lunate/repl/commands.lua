@@ -71,10 +71,9 @@ M.groups = {
     { "sv", "NAME", "the text of a view", show.view_text, about = "relation" },
   },
   { "How results look",
-    { "x", "[on|off|auto]", "one line for each value; auto: where a table is "
-      .. "wider than the window", change.expanded, about = "on off auto" },
-    { "pset", "[NAME [VALUE]]", "null, format (" .. "table, csv, json, ndjson"
-      .. "), border (0 1 2), pager (on off always), footer, expanded",
+    { "x", "[on|off|auto]", "one line for each value; auto: of wide tables",
+      change.expanded, about = "on off auto" },
+    { "pset", "[NAME [VALUE]]", "how: without NAME all there is to set",
       change.set, about = "null format border pager footer expanded" },
     { "t", "[on|off]", "only rows: no header, no footer", change.bare,
       about = "on off" },
@@ -89,8 +88,8 @@ M.groups = {
       .. "connection to this one", change.connect, about = "database" },
   },
   { "Lua",
-    { "lua", "[CODE]", "run Lua: db and lunate are there; without CODE, all "
-      .. "that follows is Lua, until \\lua", change.lua, whole = true },
+    { "lua", "[CODE]", "Lua, where db and lunate are; without CODE until "
+      .. "\\lua", change.lua, whole = true },
   },
   { "Else",
     { "?", "", "this help", show.help },

@@ -57,44 +57,66 @@ function M.pointer(sql, position, columns)
   return ("%s%s\n%s^\n"):format(label, shown, (" "):rep(#label + at))
 end
 
+---The line of the text that a character is in.
+---@param sql string
+---@param position integer character, from 1
+---@return integer
+function M.line_of(sql, position)
+  return (find_line(sql, position))
+end
+
+---The error on one line; with where in the statement, unless a pointer() below
+---it will show that.
+---@param err lunate.Error|string
+---@param pointed boolean?
+---@return string
+function M.message(err, pointed)
+  local text = tostring(err)
+  local position = type(err) == "table" and err.position
+  if not position or pointed or text:find("at character", 1, true) then
+    return text -- the parser says it itself
+  end
+  return ("%s at character %d"):format(text, position)
+end
+
 ---@class lunate.repl.Place
 ---@field sql string?
+---@field number integer? which statement of its line
+---@field of integer? how many there are in it
 ---@field from integer? the line of the input where the text of sql begins
 ---@field file string?
 ---@field echo boolean? the reader is who wrote it
 ---@field columns integer?
 
--- "file:12: " or "line 12: ", or nothing.
-local function place_of(err, place)
-  if not place.from then
+-- "file:12: ", "line 12: ", "statement 2 of 3: ", or nothing.
+local function place_of(position, place)
+  if place.number then
+    return ("statement %d of %d: "):format(place.number, place.of)
+  elseif not place.from then
     return ""
   end
   local line = place.from
-  if err.position and place.sql then
-    line = line + find_line(place.sql, err.position) - 1
+  if position then
+    line = line + find_line(place.sql, position) - 1
   end
   return place.file and ("%s:%d: "):format(place.file, line)
     or ("line %d: "):format(line)
 end
 
 ---The error, and where it is.
----@param err lunate.Error
+---@param err lunate.Error|string a string is one of the prompt's own
 ---@param place lunate.repl.Place
 ---@param paint table colours of lunate.cli.colour
 ---@return string lines, each with its end
 function M.text(err, place, paint)
-  local text = ("%s %s%s\n"):format(paint.error("ERROR"), place_of(err, place),
-    tostring(err))
-  if not (err.position and place.sql) then
+  local position = place.sql and type(err) == "table" and err.position
+  local pointed = position and place.echo
+  local text = ("%s %s%s\n"):format(paint.error("ERROR"),
+    place_of(position, place), M.message(err, pointed or not position))
+  if not pointed then
     return text
   end
-  if place.echo then
-    return text .. M.pointer(place.sql, err.position, place.columns)
-  end
-  if text:find("at character", 1, true) then
-    return text -- the parser says it itself
-  end
-  return text:sub(1, -2) .. " at character " .. err.position .. "\n"
+  return text .. M.pointer(place.sql, position, place.columns)
 end
 
 return M

@@ -165,7 +165,8 @@ local function add_columns(found, names, typed, tokens, quoted)
   for _, relation in ipairs(mentioned(tokens)) do
     add(found, quotable(names:columns(relation.name, relation.schema),
       quoted), typed, " ")
-    if relation.alias then
+    -- The word at the cursor may look like an alias of what is before it.
+    if relation.alias and relation.alias ~= typed then
       add(found, { relation.alias }, typed, ".")
     end
   end

@@ -91,6 +91,7 @@ local function from_lines(repl)
     while not over and size < PIECE do
       local line, why = source:line(">> ")
       if why == "signal" then
+        repl.session.interrupted = true
         return false
       end
       over = line == nil or line == "\\."

@@ -20,6 +20,7 @@ M.formats = { "table", "csv", "json", "ndjson" }
 ---@class lunate.repl.Settings: lunate.repl.LayoutOptions
 ---@field format "table"|"csv"|"json"|"ndjson"
 ---@field footer boolean? "(3 rows)" below a table
+---@field gap boolean? and an empty line
 
 ---@class lunate.repl.Done
 ---@field rows integer? how many the result has, when it is one
@@ -53,7 +54,7 @@ end
 local function finish(result, writer, sink, settings, n, err)
   local ok, why = writer:finish()
   if ok and settings.footer and settings.format == "table" and not err then
-    ok, why = sink:write(layout.footer(n))
+    ok, why = sink:write(layout.footer(n) .. (settings.gap and "\n" or ""))
   end
   err = result:close(err)
   if err then
@@ -112,10 +113,10 @@ function M.run(session, job, settings, open)
   end
   local sink = open()
   done, err = write_rows(result, sink, settings)
-  local took = core.now() - began
-  sink:close()
+  local took = core.now() - began - sink.waited
+  sink:close() -- a pager may be read for long
   if done then
-    done.seconds = took - sink.waited
+    done.seconds = took
   end
   return done, err
 end

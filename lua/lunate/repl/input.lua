@@ -33,8 +33,10 @@ local function line_reader(more)
   end
 end
 
--- Pieces of a descriptor, in the loop.
-local function pieces(fd)
+---Bytes of a descriptor, in the loop: "" at the end; nil and "signal".
+---@param fd integer
+---@return fun(): string?, string?
+function M.bytes(fd)
   return function()
     local before = terminal.interrupts()
     if terminal.ready(fd, "read") ~= "ready"
@@ -54,7 +56,7 @@ end
 ---@param fd integer
 ---@return lunate.repl.Source
 function M.descriptor(fd)
-  local read = line_reader(pieces(fd))
+  local read = line_reader(M.bytes(fd))
   return { line = function() return read() end }
 end
 

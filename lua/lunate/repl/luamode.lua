@@ -36,10 +36,7 @@ function Lua:compile(text)
   return setfenv(fn, self.env)
 end
 
-local function report(write, ok, ...)
-  if not ok then
-    return nil, (...)
-  end
+local function report(write, ...)
   local n = select("#", ...)
   for i = 1, n do
     write(pretty.text((select(i, ...))) .. "\n")
@@ -61,18 +58,22 @@ end
 ---@param on_start fun(stop: function) how to stop it
 ---@return true|nil, string? err
 function Lua:run(fn, write, on_start)
+  local before = terminal.interrupts()
   local task = lunate.spawn(call, fn)
   on_start(function() task:cancel() end)
   local function settle(...)
     terminal.guard(false)
     jit.on()
+    if terminal.interrupts() ~= before then
+      return nil, "interrupted"
+    end
     local raised = task.results and task.results.raised
     if raised then
       local err = task.results[2]
       local is_own = type(err) == "table" and err.code == "script"
       return nil, is_own and err.message or tostring(err)
     end
-    return report(write, true, ...)
+    return report(write, ...)
   end
   return settle(task:join())
 end

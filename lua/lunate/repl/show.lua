@@ -6,15 +6,20 @@ local width = require "lunate.repl.width"
 
 local M = {}
 
--- Writes rows as a table; catalogs are small, whatever they describe.
+-- Writes rows as a table; catalogs are small, whatever they describe.  What has
+-- a title is a table in a window that is too narrow, too.
 local function write_table(repl, sink, columns, rows, title)
   local settings = repl:layout_settings()
-  settings.bare = false
+  settings.bare, settings.null = false, ""
+  if title and settings.expanded == "auto" then
+    settings.expanded = false
+  end
   if title then
     sink:write(settings.paint.strong(title) .. "\n")
   end
   local writer = layout.new(columns,
-    function(text, n) return sink:write(text, n) end, settings)
+    function(text, n) return sink:write(text, not title and n or nil) end,
+    settings)
   for _, row in ipairs(rows) do
     writer:row(row)
   end
@@ -35,7 +40,7 @@ function M.list(repl, letter, plus, name)
   end
   local sink = repl:open_sink()
   write_table(repl, sink, columns, rows)
-  sink:write(layout.footer(#rows))
+  sink:write(layout.footer(#rows) .. "\n")
   sink:close()
   return true
 end
@@ -117,6 +122,7 @@ function M.relation(repl, plus, name)
       break
     end
   end
+  sink:write("\n")
   sink:close()
   if not ok and err ~= "closed" and err ~= "interrupted" then
     return nil, err
@@ -138,7 +144,7 @@ local function show_text(repl, sql, name, what)
   end
   local sink = repl:open_sink()
   for _, row in ipairs(rows) do
-    sink:write(row[1]:gsub("\n*$", "\n"), nil)
+    sink:write(row[1]:match("^(.-)\n*$") .. "\n")
   end
   sink:close()
   return true
@@ -178,7 +184,7 @@ function M.about(session)
   local row = rows[1]
   return { database = row[1], user = row[2], login = row[3],
     host = row[4] .. (row[5] ~= "" and ", port " .. row[5] or ""),
-    version = row[6], tls = row[7] or "none", pid = row[8], path = row[9],
+    version = row[6]:match("^%S+"), tls = row[7] or "none", pid = row[8], path = row[9],
     super = row[10] == "on", standby = row[11] == "true" }
 end
 
