@@ -52,11 +52,19 @@ function Repl:say(text)
   io.stdout:flush()
 end
 
+---Messages that only a person wants.
+---@param text string
+function Repl:remark(text)
+  if self.source.person then
+    self:say(text)
+  end
+end
+
 ---@param err lunate.Error|string
 ---@param place lunate.repl.Place
 function Repl:complain(err, place)
   self.failed = true
-  if self.session.interrupted and self.source.person then
+  if self.session:is_interrupted() and self.source.person then
     self:say("\n") -- behind the ^C of the terminal
   end
   place.echo = sys.is_terminal(2)
@@ -221,14 +229,7 @@ function Repl:run_lua(text)
     return nil, err
   end
   io.stdout:flush()
-  local session = self.session
-  session.interrupted = false
-  local ok
-  ok, err = self.lua:run(fn, function(line) self:say(line) end,
-    function(stop) session.stop = stop end)
-  session.stop = nil
-  session.interrupted = err == "interrupted"
-  return ok, err
+  return self.lua:run(fn, function(line) self:say(line) end, self.session)
 end
 
 local function take_lua(self, line)
@@ -316,7 +317,7 @@ local function run_events(self, events)
     else
       ok = run_commands(self, event.text, place)
     end
-    if self.session.interrupted or self.over then
+    if self.session:is_interrupted() or self.over then
       return self.over or self.source.person or false
     end
     if not ok and self.stop then
@@ -362,7 +363,10 @@ end
 
 -- Lines until the source ends; false: they were left.
 local function run_source(self)
-  while not self.over do
+  while not self.over and not terminal.ending() do
+    if self.source.person then
+      self.session:fresh()
+    end
     local line, why = self.source:line(self.source.person and self:prompt())
     if line then
       if not self:take(line) then
@@ -370,7 +374,6 @@ local function run_source(self)
       end
     elseif why == "signal" then
       if not self.source.person then
-        self.session.interrupted = true
         return false
       end
       self:say("^C\n")
@@ -502,7 +505,10 @@ local function new(options)
 end
 
 local function exit_code(self, person)
-  if self.session.interrupted and not person then
+  if terminal.ending() then
+    return 128 + terminal.ending()
+  end
+  if self.session:is_interrupted() and not person then
     return 130
   end
   return self.failed and not person and 1 or 0

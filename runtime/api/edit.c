@@ -36,9 +36,9 @@
 #define KEPT 2000 /* entries of the history */
 
 /* Signals that matter while a line is edited; each only wakes the loop. */
-enum { RESIZED, CONTINUED, ENDED, HUNG_UP, SIGNALS };
+enum { RESIZED, CONTINUED, SIGNALS };
 
-static const int numbers[SIGNALS] = {SIGWINCH, SIGCONT, SIGTERM, SIGHUP};
+static const int numbers[SIGNALS] = {SIGWINCH, SIGCONT};
 
 struct editor {
 	EditLine *el;
@@ -47,7 +47,7 @@ struct editor {
 	lua_State *L; /* who reads now, or NULL; complete() is at its 3 */
 	const char *prompt;
 	unsigned interrupts; /* when the reading began */
-	bool over;	     /* SIGTERM, SIGHUP or the end of the input */
+	bool over;	     /* the end of the input */
 	ev_signal signals[SIGNALS];
 };
 
@@ -76,12 +76,10 @@ on_signal(struct ev_loop *ev, ev_signal *w, int events)
 	(void)ev, (void)events;
 	if (w->signum == SIGWINCH) {
 		el_resize(e->el);
-	} else if (w->signum == SIGCONT) {
-		el_set(e->el, EL_PREP_TERM, 1);
-		el_set(e->el, EL_REFRESH);
-	} else {
-		e->over = true;
+		return;
 	}
+	el_set(e->el, EL_PREP_TERM, 1);
+	el_set(e->el, EL_REFRESH);
 }
 
 static bool
@@ -291,6 +289,9 @@ editor_read(lua_State *L)
 	e->interrupts = terminal_interrupts();
 	hear_signals(e, true);
 	el_resize(e->el);
+	/* libedit would do it behind the prompt: what is typed in between, a
+	 * Ctrl-D above all, would not reach it. */
+	el_set(e->el, EL_PREP_TERM, 1);
 	text = el_gets(e->el, &n);
 	hear_signals(e, false);
 	e->L = NULL;
@@ -301,8 +302,10 @@ editor_read(lua_State *L)
 		return 1;
 	}
 	lua_pushnil(L);
-	lua_pushstring(L, terminal_interrupts() != e->interrupts ? "signal"
-								 : "end");
+	if (terminal_interrupts() != e->interrupts && !terminal_ending())
+		lua_pushliteral(L, "signal");
+	else
+		lua_pushliteral(L, "end");
 	return 2;
 }
 

@@ -22,11 +22,12 @@ extern char **environ;
 static struct {
 	struct vm *vm; /* NULL: nobody listens */
 	volatile sig_atomic_t count;
-	unsigned told;	    /* how many the loop has heard of */
-	ev_async heard;	    /* SIGINT reached the loop */
-	struct list waits;  /* struct pause: to be woken by it */
-	bool woken;	    /* terminal_await_input() may look */
-	lua_State *guarded; /* computes for its user, or NULL */
+	unsigned told;		      /* how many the loop has heard of */
+	ev_async heard;		      /* SIGINT reached the loop */
+	struct list waits;	      /* struct pause: to be woken by it */
+	bool woken;		      /* terminal_await_input() may look */
+	lua_State *guarded;	      /* computes for its user, or NULL */
+	volatile sig_atomic_t ending; /* SIGTERM or SIGHUP, or 0 */
 } term;
 
 /* ---- SIGINT ------------------------------------------------------------- */
@@ -54,13 +55,20 @@ on_step(lua_State *L, lua_Debug *at)
 }
 
 static void
+set_hook(void)
+{
+	lua_sethook(term.guarded, on_step,
+		    LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+}
+
+static void
 on_signal(int number)
 {
-	(void)number;
+	if (number != SIGINT)
+		term.ending = number;
 	term.count++;
 	if (term.guarded != NULL)
-		lua_sethook(term.guarded, on_step,
-			    LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+		set_hook();
 	ev_async_send(loop_ev(term.vm->loop), &term.heard);
 }
 
@@ -99,6 +107,8 @@ terminal_listen(lua_State *L)
 {
 	struct sigaction act = {.sa_handler = on_signal,
 				.sa_flags = SA_RESTART};
+	struct sigaction once = {.sa_handler = on_signal,
+				 .sa_flags = SA_RESTART | SA_RESETHAND};
 
 	if (term.vm != NULL)
 		return;
@@ -107,6 +117,8 @@ terminal_listen(lua_State *L)
 	ev_async_start(loop_ev(term.vm->loop), &term.heard);
 	ev_unref(loop_ev(term.vm->loop));
 	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGTERM, &once, NULL);
+	sigaction(SIGHUP, &once, NULL);
 }
 
 unsigned
@@ -115,12 +127,28 @@ terminal_interrupts(void)
 	return (unsigned)term.count;
 }
 
+bool
+terminal_ending(void)
+{
+	return term.ending != 0;
+}
+
 /* terminal.listen(): SIGINT no longer ends the process */
 static int
 listen_now(lua_State *L)
 {
 	terminal_listen(L);
 	return 0;
+}
+
+/* terminal.ending() -> the number of SIGTERM or SIGHUP when one came */
+static int
+ending(lua_State *L)
+{
+	if (term.ending == 0)
+		return 0;
+	lua_pushinteger(L, term.ending);
+	return 1;
 }
 
 /* terminal.interrupts() -> how many came so far */
@@ -204,14 +232,19 @@ ready(lua_State *L)
 	return 1;
 }
 
-/* terminal.guard(on): Lua code that runs meanwhile and is not lunate's ends
- * with the error "interrupted" at a SIGINT, even when it never waits. */
+/* terminal.guard(on, heard): Lua code that runs meanwhile and is not lunate's
+ * ends with the error "interrupted" at a SIGINT, even when it never waits; at
+ * once when more than `heard` of them have come already. */
 static int
 guard(lua_State *L)
 {
-	term.told = (unsigned)term.count;
-	term.guarded = lua_toboolean(L, 1) ? vm_of(L)->L : NULL;
-	if (term.guarded == NULL)
+	bool on = lua_toboolean(L, 1);
+
+	term.guarded = on ? vm_of(L)->L : NULL;
+	term.told = (unsigned)lua_tonumber(L, 2);
+	if (on && term.told != (unsigned)term.count)
+		set_hook();
+	else
 		lua_sethook(L, NULL, 0, 0);
 	return 0;
 }
@@ -403,19 +436,14 @@ reap(lua_State *L)
 	return 1;
 }
 
-static const luaL_Reg functions[] = {{"listen", listen_now},
-				     {"interrupts", interrupts},
-				     {"interrupt", interrupt},
-				     {"guard", guard},
-				     {"ready", ready},
-				     {"put", put},
-				     {"get", get},
-				     {"close", close_fd},
-				     {"size", size},
-				     {"spawn", spawn},
-				     {"watch", watch},
-				     {"reap", reap},
-				     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+	{"listen", listen_now}, {"interrupts", interrupts},
+	{"ending", ending},	{"interrupt", interrupt},
+	{"guard", guard},	{"ready", ready},
+	{"put", put},		{"get", get},
+	{"close", close_fd},	{"size", size},
+	{"spawn", spawn},	{"watch", watch},
+	{"reap", reap},		{NULL, NULL}};
 
 int
 luaopen_lunate_terminal(lua_State *L)

@@ -24,8 +24,11 @@
 /* SIGINT is counted from now on, and wakes this VM's loop. */
 void terminal_listen(lua_State *L);
 
-/* How many came so far. */
+/* How many came so far; SIGTERM and SIGHUP are counted, too, ... */
 unsigned terminal_interrupts(void);
+
+/* ... and mean that the process should end. */
+bool terminal_ending(void);
 
 /* Runs the loop until `fd` can be read or a signal came. */
 void terminal_await_input(struct vm *vm, int fd);

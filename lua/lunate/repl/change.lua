@@ -65,13 +65,12 @@ end
 -- Waits, and tells whether Ctrl-C ended that.
 local function rest_for(repl, seconds)
   local waiter = core.waiter()
-  repl.session.interrupted = false
-  repl.session.stop = function() waiter:wake() end
+  repl.session:running(function() waiter:wake() end)
   local before = core.deadline(core.now() + seconds)
   waiter:wait()
   core.deadline(before)
-  repl.session.stop = nil
-  return repl.session.interrupted
+  repl.session:running(nil)
+  return repl.session:is_interrupted()
 end
 
 ---\watch [SECONDS]
@@ -87,12 +86,12 @@ function M.watch(repl, words)
   repeat
     repl:say(("%s (every %g s)\n\n"):format(os.date(), seconds))
     local ok = repl:run_sql(text, {}, true)
-    if not ok or repl.session.interrupted then
+    if not ok or repl.session:is_interrupted() then
       break
     end
     repl:say("\n")
   until rest_for(repl, seconds)
-  if repl.session.interrupted then
+  if repl.session:is_interrupted() then
     repl:say("\n")
   end
   return true
@@ -166,12 +165,12 @@ function M.include(repl, _, _, rest)
   if not source then
     return nil, "cannot read " .. err
   end
-  local ran, ok = pcall(repl.include, repl, source)
+  local ran, ok, why = pcall(repl.include, repl, source)
   source.close()
   if not ran then
     return nil, ("cannot read %s: %s"):format(path, ok)
   end
-  return ok
+  return ok, why
 end
 
 ---\copy
@@ -197,7 +196,7 @@ local function switch(repl, name, word, said)
     value = not repl.options[name]
   end
   repl.options[name] = value
-  repl:say(("%s is %s\n"):format(said, value and "on" or "off"))
+  repl:remark(("%s is %s\n"):format(said, value and "on" or "off"))
   return true
 end
 
@@ -214,7 +213,7 @@ function M.expanded(repl, words)
     repl.options.expanded = value
   end
   local is = repl.options.expanded
-  repl:say(("one line for each value is %s\n"):format(is == "auto"
+  repl:remark(("one line for each value is %s\n"):format(is == "auto"
     and "used where a table is wider than the window" or is and "on" or "off"))
   return true
 end
@@ -280,7 +279,7 @@ function M.set(repl, words)
   elseif name == "null" then
     repl.options.null = ""
   end
-  repl:say(("%s is %s\n"):format(name, shown(repl.options[name])))
+  repl:remark(("%s is %s\n"):format(name, shown(repl.options[name])))
   return true
 end
 
@@ -342,10 +341,8 @@ function M.lua(repl, _, _, rest)
     return repl:run_lua(rest)
   end
   repl.in_lua = not repl.in_lua
-  if repl.source.person then
-    repl:say(repl.in_lua and "Lua from here on: db and lunate are there; "
-      .. "\\lua goes back to SQL\n" or "SQL again\n")
-  end
+  repl:remark(repl.in_lua and "Lua from here on: db and lunate are there; "
+    .. "\\lua goes back to SQL\n" or "SQL again\n")
   return true
 end
 

@@ -88,8 +88,8 @@ M.groups = {
       .. "connection to this one", change.connect, about = "database" },
   },
   { "Lua",
-    { "lua", "[CODE]", "Lua, where db and lunate are; without CODE until "
-      .. "\\lua", change.lua, whole = true },
+    { "lua", "[CODE]", "Lua, with db and lunate; else until \\lua again",
+      change.lua, whole = true },
   },
   { "Else",
     { "?", "", "this help", show.help },

@@ -83,15 +83,12 @@ end
 -- Lines up to "\.", of whoever gives the statements.
 local function from_lines(repl)
   local source, over = repl.source, false
-  if source.person then
-    repl:say("Type the rows, a line each; end with \\. or Ctrl-D.\n")
-  end
+  repl:remark("Type the rows, a line each; end with \\. or Ctrl-D.\n")
   return function()
     local parts, size = {}, 0
     while not over and size < PIECE do
       local line, why = source:line(">> ")
       if why == "signal" then
-        repl.session.interrupted = true
         return false
       end
       over = line == nil or line == "\\."
@@ -110,7 +107,7 @@ local function from_file(repl, path)
     return nil, "cannot read " .. err
   end
   return function()
-    if repl.session.interrupted then
+    if repl.session:is_interrupted() then
       return false
     end
     return file:read(PIECE)

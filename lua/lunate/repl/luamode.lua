@@ -44,10 +44,10 @@ local function report(write, ...)
   return true
 end
 
--- Uncompiled, so that Ctrl-C can stop a loop that never waits.
-local function call(fn)
+-- Not compiled, so that Ctrl-C can stop a loop that never waits.
+local function call(fn, heard)
   jit.off()
-  terminal.guard(true)
+  terminal.guard(true, heard)
   return fn()
 end
 
@@ -55,16 +55,16 @@ end
 ---loop that never waits.
 ---@param fn function
 ---@param write fun(text: string)
----@param on_start fun(stop: function) how to stop it
+---@param session lunate.repl.Session whose Ctrl-C it hears
 ---@return true|nil, string? err
-function Lua:run(fn, write, on_start)
-  local before = terminal.interrupts()
-  local task = lunate.spawn(call, fn)
-  on_start(function() task:cancel() end)
+function Lua:run(fn, write, session)
+  local task = lunate.spawn(call, fn, session.heard)
+  session:running(function() task:cancel() end)
   local function settle(...)
-    terminal.guard(false)
+    terminal.guard(false, 0)
     jit.on()
-    if terminal.interrupts() ~= before then
+    session:running(nil)
+    if session:is_interrupted() then
       return nil, "interrupted"
     end
     local raised = task.results and task.results.raised

@@ -142,12 +142,18 @@ local function run_one(session, job, sql)
     function() return open_sink(job) end)
 end
 
+-- Of what failed: 130 for Ctrl-C, 128 + n when signal n asked us to end.
+local function exit_code(session)
+  local signal = terminal.ending()
+  return signal and 128 + signal or session:is_interrupted() and 130 or 1
+end
+
 local function run_all(session, job, parts)
   for i, part in ipairs(parts) do
     local done, err = run_one(session, job, part.text)
     if not done then
       complain_of(job, part, i, parts, err)
-      return session.interrupted and 130 or 1
+      return exit_code(session)
     end
     job.wrote = tell_tag(job, done, job.wrote or done.rows ~= nil)
     if job.timing then

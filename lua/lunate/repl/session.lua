@@ -38,9 +38,28 @@ end
 local function watch(self)
   while terminal.interrupt() == "signal" do
     if self.stop then
-      self.interrupted = true
       lunate.spawn(self.stop)
     end
+  end
+end
+
+---From here on Ctrl-C is meant for what follows.
+function Session:fresh()
+  self.heard = terminal.interrupts()
+end
+
+---Has Ctrl-C been pressed since fresh()?
+---@return boolean
+function Session:is_interrupted()
+  return terminal.interrupts() ~= self.heard
+end
+
+---What runs now, and how Ctrl-C stops it; nil: nothing.
+---@param stop fun()?
+function Session:running(stop)
+  self.stop = stop
+  if stop and self:is_interrupted() then
+    lunate.spawn(stop) -- it was pressed a moment too early
   end
 end
 
@@ -63,6 +82,7 @@ function M.open(options)
     return nil, err
   end
   terminal.listen()
+  self:fresh()
   self.watcher = lunate.spawn(watch, self)
   return self
 end
@@ -136,7 +156,7 @@ local LOSSES = { connection_lost = true, in_doubt = true }
 -- After a statement: its error, in the light of the transaction that a person
 -- opened and lunate does not know.
 local function used(self, err, sql)
-  self.stop = nil
+  self:running(nil)
   local state = settled(self)
   if state ~= "lost" then
     self.was = state
@@ -193,7 +213,6 @@ end
 ---@param ... string|nil values of $1, $2 ...: texts, or nil
 ---@return lunate.repl.Result|nil, lunate.Error? err
 function Session:start(sql, ...)
-  self.interrupted = false
   local ok, err = ready(self)
   if not ok then
     return nil, err
@@ -203,7 +222,7 @@ function Session:start(sql, ...)
   if not stream then
     return nil, err
   end
-  self.stop = stopper(stream)
+  self:running(stopper(stream))
   local result = setmetatable({ session = self, stream = stream, sql = sql },
     Result)
   result.first, err = step(result)
@@ -335,7 +354,6 @@ end
 ---give up; out: takes bytes, gives true, or nil and why
 ---@return integer|nil rows, lunate.Error? err
 function Session:copy(sql, way, other)
-  self.interrupted = false
   local ok, err = ready(self)
   if not ok then
     return nil, err
@@ -350,7 +368,7 @@ function Session:copy(sql, way, other)
   if not copy then
     return nil, err
   end
-  self.stop = way == "out" and copy_stopper(self) or nil
+  self:running(way == "out" and copy_stopper(self) or nil)
   local rows
   if way == "in" then
     rows, err = copy_in(copy, other)
@@ -386,7 +404,7 @@ end
 
 ---Gives the connection back.
 function Session:close()
-  self.stop = nil
+  self:running(nil)
   self.tx:finish()
   self.watcher:cancel()
   self.db:close(1)
