@@ -10,7 +10,7 @@ local M = {}
 ---@field sqlstate string? five characters of the server
 ---@field retryable boolean may the same call succeed later as it is?
 ---@field constraint string? the constraint that refused
----@field position integer? character of the statement, from 1, where it is wrong
+---@field position integer? where it is: character of the statement, from 1
 ---@field traceback string? where a Lua error was raised
 local Error = {}
 Error.__index = Error

@@ -47,7 +47,7 @@ Repl.__index = Repl
 
 ---Messages beside results.
 ---@param text string
-function Repl:say(text)
+function Repl:say(text) -- luacheck: ignore 212
   io.stdout:write(text)
   io.stdout:flush()
 end
@@ -92,9 +92,19 @@ end
 -- ---- where results go ------------------------------------------------------
 
 -- The sink of \o is written by many statements, and closed by \o.
+local Lasting = {}
+Lasting.__index = Lasting
+
+function Lasting:write(text)
+  return self.to:write(text)
+end
+
+function Lasting:close()
+  return self.to ~= nil
+end
+
 local function lasting(sink)
-  return { waited = 0, close = function() return true end,
-    write = function(_, text) return sink:write(text) end }
+  return setmetatable({ to = sink, waited = 0 }, Lasting)
 end
 
 -- Do results go to a window that a person looks at?

@@ -35,10 +35,11 @@
 
 #define KEPT 2000 /* entries of the history */
 
-/* Signals that matter while a line is edited; each only wakes the loop. */
+/* Signals that matter while a line is edited. */
 enum { RESIZED, CONTINUED, SIGNALS };
 
 static const int numbers[SIGNALS] = {SIGWINCH, SIGCONT};
+static volatile sig_atomic_t seen[SIGNALS];
 
 struct editor {
 	EditLine *el;
@@ -48,7 +49,7 @@ struct editor {
 	const char *prompt;
 	unsigned interrupts; /* when the reading began */
 	bool over;	     /* the end of the input */
-	ev_signal signals[SIGNALS];
+	struct sigaction before[SIGNALS];
 };
 
 static struct editor *
@@ -69,17 +70,17 @@ prompt(EditLine *el)
 /* ---- characters --------------------------------------------------------- */
 
 static void
-on_signal(struct ev_loop *ev, ev_signal *w, int events)
+look_at_signals(struct editor *e)
 {
-	struct editor *e = w->data;
-
-	(void)ev, (void)events;
-	if (w->signum == SIGWINCH) {
+	if (seen[RESIZED]) {
+		seen[RESIZED] = 0;
 		el_resize(e->el);
-		return;
 	}
-	el_set(e->el, EL_PREP_TERM, 1);
-	el_set(e->el, EL_REFRESH);
+	if (seen[CONTINUED]) {
+		seen[CONTINUED] = 0;
+		el_set(e->el, EL_PREP_TERM, 1);
+		el_set(e->el, EL_REFRESH);
+	}
 }
 
 static bool
@@ -100,6 +101,7 @@ take_byte(struct editor *e, char *c)
 		if (terminal_interrupts() != e->interrupts || e->over)
 			break;
 		terminal_await_input(e->vm, 0);
+		look_at_signals(e);
 	}
 	if (terminal_interrupts() != e->interrupts) {
 		errno = EINTR;
@@ -248,10 +250,6 @@ new_editor(lua_State *L)
 	if (e->el == NULL || e->history == NULL)
 		return luaL_error(L, "the terminal cannot be used");
 	set_up(e);
-	for (int i = 0; i < SIGNALS; i++) {
-		ev_signal_init(&e->signals[i], on_signal, numbers[i]);
-		e->signals[i].data = e;
-	}
 	return 1;
 }
 
@@ -262,15 +260,17 @@ check(lua_State *L)
 }
 
 static void
-hear_signals(struct editor *e, bool on)
+hear_signals(struct editor *e)
 {
-	struct ev_loop *ev = loop_ev(e->vm->loop);
-
 	for (int i = 0; i < SIGNALS; i++)
-		if (on)
-			ev_signal_start(ev, &e->signals[i]);
-		else
-			ev_signal_stop(ev, &e->signals[i]);
+		terminal_hear(numbers[i], &seen[i], &e->before[i]);
+}
+
+static void
+unhear_signals(struct editor *e)
+{
+	for (int i = 0; i < SIGNALS; i++)
+		sigaction(numbers[i], &e->before[i], NULL);
 }
 
 /* e:read(prompt, complete) */
@@ -287,13 +287,13 @@ editor_read(lua_State *L)
 		      "only the main program reads lines, one at a time");
 	e->L = L;
 	e->interrupts = terminal_interrupts();
-	hear_signals(e, true);
+	hear_signals(e);
 	el_resize(e->el);
 	/* libedit would do it behind the prompt: what is typed in between, a
 	 * Ctrl-D above all, would not reach it. */
 	el_set(e->el, EL_PREP_TERM, 1);
 	text = el_gets(e->el, &n);
-	hear_signals(e, false);
+	unhear_signals(e);
 	e->L = NULL;
 	if (terminal_interrupts() == e->interrupts && text != NULL && n > 0) {
 		if (text[n - 1] == '\n')

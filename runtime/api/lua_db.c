@@ -544,9 +544,9 @@ core_facts(lua_State *L)
 	push_flag(L, "rows", s->flags & STMT_RETURNS_ROWS);
 	push_flag(L, "ddl", s->flags & STMT_CATALOG);
 	push_flag(L, "session", s->flags & STMT_SESSION);
-	push_flag(L, "commits", s->tx == STMT_TX_COMMIT ||
-					s->tx == STMT_TX_PREPARE ||
-					s->tx == STMT_TX_COMMIT_PREPARED);
+	push_flag(L, "commits",
+		  s->tx == STMT_TX_COMMIT || s->tx == STMT_TX_PREPARE ||
+			  s->tx == STMT_TX_COMMIT_PREPARED);
 	lua_pushinteger(L, (int)s->nparams);
 	lua_setfield(L, -2, "nparams");
 	if (s->flags & (STMT_COPY_IN | STMT_COPY_OUT)) {

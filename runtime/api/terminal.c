@@ -2,13 +2,13 @@
 #include "terminal.h"
 
 #include <errno.h>
-#include <ev.h>
 #include <fcntl.h>
 #include <lauxlib.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
@@ -23,7 +23,8 @@ static struct {
 	struct vm *vm; /* NULL: nobody listens */
 	volatile sig_atomic_t count;
 	unsigned told;		      /* how many the loop has heard of */
-	ev_async heard;		      /* SIGINT reached the loop */
+	int wake;		      /* eventfd: a signal came */
+	struct loop_fd heard;	      /* ... and reached the loop */
 	struct list waits;	      /* struct pause: to be woken by it */
 	bool woken;		      /* terminal_await_input() may look */
 	lua_State *guarded;	      /* computes for its user, or NULL */
@@ -61,6 +62,17 @@ set_hook(void)
 		    LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
 }
 
+/* Of a signal handler. */
+static void
+wake(void)
+{
+	const uint64_t one = 1;
+	int before = errno;
+
+	(void)!write(term.wake, &one, sizeof(one));
+	errno = before;
+}
+
 static void
 on_signal(int number)
 {
@@ -69,7 +81,7 @@ on_signal(int number)
 	term.count++;
 	if (term.guarded != NULL)
 		set_hook();
-	ev_async_send(loop_ev(term.vm->loop), &term.heard);
+	wake();
 }
 
 /* What a wait of this module ended by. */
@@ -79,7 +91,7 @@ enum why { READY, SIGNALLED, CANCELLED };
 struct pause {
 	struct wait wait;
 	struct list link;
-	ev_io io; /* not started: only a signal is waited for */
+	struct loop_fd io; /* not started: only a signal is waited for */
 	enum why why;
 };
 
@@ -87,19 +99,36 @@ static void
 end_pause(struct pause *p, enum why why)
 {
 	p->why = why;
-	ev_io_stop(loop_ev(p->wait.vm->loop), &p->io);
+	loop_fd_stop(&p->io);
 	list_remove(&p->link);
 	wait_finish(&p->wait);
 }
 
 static void
-on_heard(struct ev_loop *ev, ev_async *w, int events)
+on_heard(struct loop_fd *w)
 {
-	(void)ev, (void)w, (void)events;
+	bool interrupted = term.told != (unsigned)term.count;
+	uint64_t n;
+
+	(void)!read(term.wake, &n, sizeof(n));
+	loop_fd_start(w, term.wake, false);
 	term.told = (unsigned)term.count;
 	term.woken = true;
+	if (!interrupted)
+		return;
 	LIST_EACH_SAFE (link, &term.waits)
 		end_pause(LIST_ENTRY(link, struct pause, link), SIGNALLED);
+}
+
+static void
+start_listening(lua_State *L)
+{
+	term.vm = vm_of(L);
+	term.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (term.wake < 0)
+		obj_panic(__FILE__, __LINE__, "no eventfd");
+	loop_fd_init(&term.heard, term.vm->loop, on_heard);
+	loop_fd_start(&term.heard, term.wake, false);
 }
 
 void
@@ -112,13 +141,28 @@ terminal_listen(lua_State *L)
 
 	if (term.vm != NULL)
 		return;
-	term.vm = vm_of(L);
-	ev_async_init(&term.heard, on_heard);
-	ev_async_start(loop_ev(term.vm->loop), &term.heard);
-	ev_unref(loop_ev(term.vm->loop));
+	start_listening(L);
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &once, NULL);
 	sigaction(SIGHUP, &once, NULL);
+}
+
+static volatile sig_atomic_t *others[NSIG]; /* of terminal_hear() */
+
+static void
+on_other(int number)
+{
+	*others[number] = 1;
+	wake();
+}
+
+void
+terminal_hear(int number, volatile sig_atomic_t *seen, struct sigaction *before)
+{
+	struct sigaction act = {.sa_handler = on_other, .sa_flags = SA_RESTART};
+
+	others[number] = seen;
+	sigaction(number, &act, before);
 }
 
 unsigned
@@ -167,10 +211,9 @@ pause_cancel(struct wait *w, enum err_code code)
 }
 
 static void
-on_ready(struct ev_loop *ev, ev_io *w, int events)
+on_ready(struct loop_fd *w)
 {
-	(void)ev, (void)events;
-	end_pause(w->data, READY);
+	end_pause(CONTAINER_OF(w, struct pause, io), READY);
 }
 
 static const char *const whys[] = {"ready", "signal", "cancelled"};
@@ -187,7 +230,7 @@ pause_push(struct wait *w, lua_State *L)
 
 /* fd < 0: only a signal ends it. */
 static int
-await(lua_State *L, int fd, int events)
+await(lua_State *L, int fd, bool writing)
 {
 	struct vm *vm = vm_of(L);
 	struct pause *p;
@@ -203,10 +246,9 @@ await(lua_State *L, int fd, int events)
 	p->wait.cancel = pause_cancel;
 	list_init(&p->link);
 	list_push_back(&term.waits, &p->link);
-	ev_io_init(&p->io, on_ready, fd, events);
-	p->io.data = p;
+	loop_fd_init(&p->io, vm->loop, on_ready);
 	if (fd >= 0)
-		ev_io_start(loop_ev(vm->loop), &p->io);
+		loop_fd_start(&p->io, fd, writing);
 	return wait_await(L, &p->wait);
 }
 
@@ -214,7 +256,7 @@ await(lua_State *L, int fd, int events)
 static int
 interrupt(lua_State *L)
 {
-	return await(L, -1, 0);
+	return await(L, -1, false);
 }
 
 /* terminal.ready(fd, "read" | "write") -> "ready" when it will not block (it
@@ -227,7 +269,7 @@ ready(lua_State *L)
 	struct pollfd p = {fd, writing ? POLLOUT : POLLIN, 0};
 
 	if (poll(&p, 1, 0) == 0)
-		return await(L, fd, writing ? EV_WRITE : EV_READ);
+		return await(L, fd, writing);
 	lua_pushstring(L, whys[READY]);
 	return 1;
 }
@@ -252,23 +294,22 @@ guard(lua_State *L)
 /* ---- descriptors -------------------------------------------------------- */
 
 static void
-on_input(struct ev_loop *ev, ev_io *w, int events)
+on_input(struct loop_fd *w)
 {
-	(void)events;
-	ev_io_stop(ev, w);
+	(void)w;
 	term.woken = true;
 }
 
 void
 terminal_await_input(struct vm *vm, int fd)
 {
-	ev_io in;
+	struct loop_fd in;
 
 	term.woken = false;
-	ev_io_init(&in, on_input, fd, EV_READ);
-	ev_io_start(loop_ev(vm->loop), &in);
+	loop_fd_init(&in, vm->loop, on_input);
+	loop_fd_start(&in, fd, false);
 	loop_run_until(vm->loop, &term.woken);
-	ev_io_stop(loop_ev(vm->loop), &in);
+	loop_fd_stop(&in);
 }
 
 #define PIECE 4096 /* what a pipe that can be written takes at once */

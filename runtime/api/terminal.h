@@ -7,8 +7,10 @@
  * instead of ending the process.  Whoever has to react compares the count with
  * what it was when he began, so that one Ctrl-C is nobody's loss:
  *
- *   signal handler -> count, ev_async -> loop -> terminal.interrupt() wakes
+ *   signal handler -> count, a byte for the loop -> terminal.interrupt() wakes
  *                  -> hook in Lua code that computes and never waits
+ *
+ * Other signals only wake the loop, so that who waits for a key may look.
  *
  * Memory: one static struct; the command has one terminal.
  * Thread: the main one.
@@ -17,6 +19,7 @@
 #define TERMINAL_H
 
 #include <lua.h>
+#include <signal.h>
 #include <stdbool.h>
 
 #include "task.h"
@@ -29,6 +32,11 @@ unsigned terminal_interrupts(void);
 
 /* ... and mean that the process should end. */
 bool terminal_ending(void);
+
+/* Another signal of which only its coming matters: *seen becomes true, and the
+ * loop wakes.  Gives what the process did at it until now. */
+void terminal_hear(int number, volatile sig_atomic_t *seen,
+		   struct sigaction *before);
 
 /* Runs the loop until `fd` can be read or a signal came. */
 void terminal_await_input(struct vm *vm, int fd);

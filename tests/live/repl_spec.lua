@@ -350,7 +350,8 @@ describe("lunate repl at a terminal", function()
     start { LUNATE_PAGER = "head -3" }
     ask("select generate_series(1, 2000000000) as g, 'end' || 'less' as mark;",
       " 1 | endless\n")
-    assert.equal(0, count("state = 'active' and query like '%generate_series%'"))
+    assert.equal(0,
+      count("state = 'active' and query like '%generate_series%'"))
     ask("select 'aft' || 'er' as mark;", " after\n")
   end)
 

@@ -32,7 +32,8 @@ local function read_csv(text)
         local doubled = text:sub(last + 1, last + 1) == '"'
         if doubled then last = last + 1 end
       until not doubled
-      field = { text = text:sub(at + 1, last - 1):gsub('""', '"'), quoted = true }
+      field = { text = text:sub(at + 1, last - 1):gsub('""', '"'),
+        quoted = true }
       at = last + 1
     else
       local word = text:match('^[^,\r\n"]*', at)
@@ -56,7 +57,9 @@ describe("csv", function()
       ",", " blank ", "日本", "'", ";" }
     local columns = { column "t", column "u" }
     local rows = {}
-    for i, text in ipairs(texts) do rows[i] = { text, texts[#texts + 1 - i] } end
+    for i, text in ipairs(texts) do
+      rows[i] = { text, texts[#texts + 1 - i] }
+    end
     local records = read_csv(write("csv", columns, rows))
     assert.equal(#texts + 1, #records)
     for i, text in ipairs(texts) do

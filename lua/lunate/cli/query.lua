@@ -8,7 +8,8 @@ local WITH_VALUE = { ["--url"] = true, ["--format"] = true, ["--null"] = true,
   ["-f"] = true, ["--file"] = true }
 
 function M.define(parser)
-  parser:argument("words", "The SQL text, then the values of $1, $2, ..."):args("*")
+  parser:argument("words", "The SQL text, then the values of $1, $2, ...")
+    :args("*")
   parser:option("-f --file", "Read the SQL text from a file; - is standard "
     .. "input."):args(1)
   parser:option("--url", "The database, instead of DATABASE_URL."):args(1)

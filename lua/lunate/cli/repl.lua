@@ -46,8 +46,9 @@ function M.run(args, cli)
   if not url then
     return cli.fail(err)
   end
-  local code, why = require("lunate.repl").run({ url = url, stop = args.on_error_stop,
-    timing = args.timing, expanded = args.expanded or nil })
+  local code, why = require("lunate.repl").run({ url = url,
+    stop = args.on_error_stop, timing = args.timing,
+    expanded = args.expanded or nil })
   return why and cli.fail(why) or code
 end
 

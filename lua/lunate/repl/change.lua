@@ -230,7 +230,9 @@ end
 
 local PSET = {
   null = function(_, word) return word end,
-  border = function(_, word) return word:match("^[012]$") and tonumber(word) end,
+  border = function(_, word)
+    return word:match("^[012]$") and tonumber(word)
+  end,
   format = function(_, word)
     word = word == "aligned" and "table" or word
     return ({ table = 1, csv = 1, json = 1, ndjson = 1 })[word] and word
@@ -273,7 +275,8 @@ function M.set(repl, words)
   if word then
     local value = PSET[name](repl, word)
     if value == nil or (value == false and SWITCH[word] == nil) then
-      return nil, ("%s is one of %s, not '%s'"):format(name, VALUES[name], word)
+      return nil, ("%s is one of %s, not '%s'"):format(name, VALUES[name],
+        word)
     end
     repl.options[name] = value
   elseif name == "null" then

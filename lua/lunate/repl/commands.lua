@@ -1,9 +1,9 @@
 -- lunate.repl.commands - what begins with a backslash, one row for each.
 --
--- \? is printed from this table.  `run` gets the state of the prompt (repl.lua),
--- the words behind the name (quotes are taken off), whether the name ended in
--- "+", and all of the rest of the line as it was typed; what it gives as nil,
--- err is shown as an error.
+-- \? is printed from this table.  `run` gets the state of the prompt
+-- (repl.lua), the words behind the name (quotes are taken off), whether the
+-- name ended in "+", and all of the rest of the line as it was typed; what it
+-- gives as nil, err is shown as an error.
 local show = require "lunate.repl.show"
 local syntax = require "lunate.repl.syntax"
 local change = require "lunate.repl.change"

@@ -66,13 +66,14 @@ local function read_relation(tokens, i)
   if not is_name(first) then
     return nil
   end
-  if tokens[i + 1] and tokens[i + 1].text == "." and is_name(tokens[i + 2]) then
+  local dot = tokens[i + 1]
+  if dot and dot.text == "." and is_name(tokens[i + 2]) then
     return { schema = first.text, name = tokens[i + 2].text }, i + 3
   end
   return { name = first.text }, i + 1
 end
 
--- What follows FROM and its like, with aliases: list of { schema, name, alias }.
+-- What follows FROM and its like: a list of { schema, name, alias }.
 local function mentioned(tokens)
   local list, i = {}, 1
   while tokens[i] do
@@ -140,34 +141,40 @@ local function quotable(list, quoted)
   return fit
 end
 
-local function add_relations(found, names, typed, quoted)
-  add(found, quotable(names:relations(), quoted), typed, " ")
-  add(found, quotable(names:schemas(), quoted), typed, ".")
+local function add_relations(found, names, at)
+  add(found, quotable(names:relations(), at.quoted), at.typed, " ")
+  add(found, quotable(names:schemas(), at.quoted), at.typed, ".")
+end
+
+-- What is asked: `parts` of the name at the cursor, the last one `typed` in
+-- part; `tokens` before it; those of the `whole` statement; is a quote open?
+
+local function add_columns_of(found, names, at, relation)
+  local list = names:columns(relation.name, relation.schema)
+  add(found, quotable(list, at.quoted), at.typed, " ")
 end
 
 -- Behind "x.": relations of a schema, or columns of a table.
-local function add_members(found, names, parts, tokens, quoted)
-  local typed = parts[#parts]
+local function add_members(found, names, at)
+  local parts = at.parts
   if #parts == 3 then
-    add(found, quotable(names:columns(parts[2], parts[1]), quoted), typed, " ")
+    add_columns_of(found, names, at, { schema = parts[1], name = parts[2] })
     return
   end
-  for _, relation in ipairs(mentioned(tokens)) do
+  for _, relation in ipairs(mentioned(at.whole)) do
     if relation.alias == parts[1] or relation.name == parts[1] then
-      add(found, quotable(names:columns(relation.name, relation.schema),
-        quoted), typed, " ")
+      add_columns_of(found, names, at, relation)
     end
   end
-  add(found, quotable(names:relations_of(parts[1]), quoted), typed, " ")
+  add(found, quotable(names:relations_of(parts[1]), at.quoted), at.typed, " ")
 end
 
-local function add_columns(found, names, typed, tokens, quoted)
-  for _, relation in ipairs(mentioned(tokens)) do
-    add(found, quotable(names:columns(relation.name, relation.schema),
-      quoted), typed, " ")
+local function add_columns(found, names, at)
+  for _, relation in ipairs(mentioned(at.whole)) do
+    add_columns_of(found, names, at, relation)
     -- The word at the cursor may look like an alias of what is before it.
-    if relation.alias and relation.alias ~= typed then
-      add(found, { relation.alias }, typed, ".")
+    if relation.alias and relation.alias ~= at.typed then
+      add(found, { relation.alias }, at.typed, ".")
     end
   end
 end
@@ -198,25 +205,25 @@ local function is_setting(tokens)
     and (second.text == "local" or second.text == "session")))
 end
 
-local function in_statement(found, names, parts, tokens, rest, quoted)
-  local typed = parts[#parts]
-  if #parts > 1 then
-    add_members(found, names, parts, rest, quoted)
-  elseif #tokens == 0 then
+local function in_statement(found, names, at)
+  local typed, quoted = at.typed, at.quoted
+  if #at.parts > 1 then
+    add_members(found, names, at)
+  elseif #at.tokens == 0 then
     add(found, words.STATEMENTS, typed, " ")
-  elseif is_setting(tokens) then
+  elseif is_setting(at.tokens) then
     add(found, names:settings(), typed, " ")
-  elseif wants_relation(tokens) then
-    add_relations(found, names, typed, quoted)
+  elseif wants_relation(at.tokens) then
+    add_relations(found, names, at)
   else
-    add_columns(found, names, typed, rest, quoted)
+    add_columns(found, names, at)
     if not quoted then
       add(found, words.KEYWORDS, typed, " ")
     end
     -- Thousands of names help nobody who has not begun one.
     if typed ~= "" then
       add(found, quotable(names:functions(), quoted), typed, "(")
-      add_relations(found, names, typed, quoted)
+      add_relations(found, names, at)
     end
   end
 end
@@ -239,7 +246,8 @@ function M.sql(before, after, names)
   local tokens = tokens_of(before:sub(1, #before - #tail))
   if tokens then
     local whole = tokens_of(before .. after) or tokens
-    in_statement(found, names, parts, tokens, whole, quoted)
+    in_statement(found, names, { parts = parts, typed = found.typed,
+      tokens = tokens, whole = whole, quoted = quoted })
   end
   return found
 end

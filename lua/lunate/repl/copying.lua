@@ -1,5 +1,5 @@
--- lunate.repl.copying - COPY from and to where a person is: files, the terminal,
--- standard input and output.
+-- lunate.repl.copying - COPY from and to where a person is: files, the
+-- terminal, standard input and output.
 local core = require "lunate.core"
 local lex = require "lunate.repl.lex"
 local sink = require "lunate.repl.sink"

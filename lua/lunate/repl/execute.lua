@@ -51,19 +51,20 @@ local function pass_rows(result, writer)
 end
 
 -- What came before an error is shown, too.
-local function finish(result, writer, sink, settings, n, err)
-  local ok, why = writer:finish()
+local function finish(job, n, err)
+  local ok, why = job.writer:finish()
+  local settings = job.settings
   if ok and settings.footer and settings.format == "table" and not err then
-    ok, why = sink:write(layout.footer(n) .. (settings.gap and "\n" or ""))
+    ok, why = job.sink:write(layout.footer(n) .. (settings.gap and "\n" or ""))
   end
-  err = result:close(err)
+  err = job.result:close(err)
   if err then
     return nil, err
   end
   if not ok and why ~= "closed" then
     return nil, errors.new("io", "the output cannot be written: " .. why)
   end
-  return { rows = n, tag = result.tag, cut = not ok and why or nil }
+  return { rows = n, tag = job.result.tag, cut = not ok and why or nil }
 end
 
 local function write_rows(result, sink, settings)
@@ -73,7 +74,8 @@ local function write_rows(result, sink, settings)
   if broken then
     return stopped(result, err)
   end
-  return finish(result, writer, sink, settings, n, err)
+  return finish({ result = result, writer = writer, sink = sink,
+    settings = settings }, n, err)
 end
 
 -- No rows come: a write, a command.

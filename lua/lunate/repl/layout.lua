@@ -168,12 +168,8 @@ local function measure(self)
   local grew = false
   for _, row in ipairs(self.lot) do
     for i = 1, #self.columns do
-      local value, columns = row[i], nil
-      if value == nil then
-        columns = width.of(self.null)
-      else
-        columns = widest(value) + (type(value) == "table" and 1 or 0)
-      end
+      local value = row[i] or self.null
+      local columns = widest(value) + (type(value) == "table" and 1 or 0)
       if columns > self.widths[i] then
         self.widths[i], grew = columns, true
       end
@@ -209,7 +205,7 @@ local function record_head(self, number, room)
   return self.strong(text .. ("-"):rep(room - #text))
 end
 
-local function expanded_value(self, out, name, value, room)
+local function expanded_value(self, out, name, value)
   local lines = value
   if value == nil then
     lines = { self.faint(self.null) }
@@ -218,8 +214,8 @@ local function expanded_value(self, out, name, value, room)
   end
   local first = true
   for _, line in ipairs(lines) do
-    for _, part in ipairs(value and room and width.wrap(line, room)
-      or { line }) do
+    for _, part in ipairs(value and self.room
+      and width.wrap(line, self.room) or { line }) do
       out[#out + 1] = (first and name or (" "):rep(self.name_width))
         .. " | " .. part
       first = false
@@ -245,13 +241,13 @@ local function flush_expanded(self)
     self.name_width = math.max(self.name_width, width.of(name))
   end
   local columns = expanded_width(self)
-  local room = self.window
+  self.room = self.window
     and math.max(self.window - self.name_width - 3, 10)
   for k, row in ipairs(self.lot) do
     out[#out + 1] = record_head(self, self.count - #self.lot + k, columns)
     for i, name in ipairs(self.names) do
       local fill = (" "):rep(self.name_width - width.of(name))
-      expanded_value(self, out, name .. fill, row[i], room)
+      expanded_value(self, out, name .. fill, row[i])
     end
   end
   out[#out + 1] = ""

@@ -57,7 +57,7 @@ end
 ---@param write fun(text: string)
 ---@param session lunate.repl.Session whose Ctrl-C it hears
 ---@return true|nil, string? err
-function Lua:run(fn, write, session)
+function Lua:run(fn, write, session) -- luacheck: ignore 212
   local task = lunate.spawn(call, fn, session.heard)
   session:running(function() task:cancel() end)
   local function settle(...)

@@ -52,13 +52,13 @@ local function entries_of(t, indent, seen)
     all[i] = describe(t[i], indent, seen)
   end
   local keys = sorted_keys(t, n)
-  for i, key in ipairs(keys) do
+  for _, key in ipairs(keys) do
     if #all >= MAX_ENTRIES then
       break
     end
     local name = plain_key(key) and key
       or "[" .. describe(key, indent, seen) .. "]"
-    all[#all + 1] = name .. " = " .. describe(t[key], indent, seen), i
+    all[#all + 1] = name .. " = " .. describe(t[key], indent, seen)
   end
   local left = n + #keys - #all
   if left > 0 then

@@ -86,22 +86,22 @@ local function tell_tag(job, done, wrote)
   return wrote
 end
 
-local function complain_of(job, part, index, parts, err)
-  local paint = colour.of(2)
-  local echo = sys.is_terminal(2)
-  local prefix = ""
-  if job.file or #parts > 1 then
-    local line = part.from
-    if err.position then
-      line = complain.line_of(part.text, err.position) + line - 1
-    end
-    prefix = job.file and ("%s:%d: "):format(job.file, line)
-      or ("statement %d of %d: "):format(index, #parts)
+-- "file:12: " or "statement 2 of 3: ", where there is more than one.
+local function place_of(job, parts, index, err)
+  if job.file then
+    local part = parts[index]
+    local line = err.position and complain.line_of(part.text, err.position) or 1
+    return ("%s:%d: "):format(job.file, part.from + line - 1)
   end
-  io.stderr:write(paint.error("lunate:"), " ", prefix,
-    complain.message(err, echo), "\n")
+  return #parts > 1 and ("statement %d of %d: "):format(index, #parts) or ""
+end
+
+local function complain_of(job, parts, index, err)
+  local echo = sys.is_terminal(2)
+  io.stderr:write(colour.of(2).error("lunate:"), " ",
+    place_of(job, parts, index, err), complain.message(err, echo), "\n")
   if echo and err.position then
-    io.stderr:write(complain.pointer(part.text, err.position,
+    io.stderr:write(complain.pointer(parts[index].text, err.position,
       select(2, terminal.size(2))))
   end
 end
@@ -133,9 +133,9 @@ local function run_one(session, job, sql)
     return nil, err
   end
   if facts.copy then
-    local began, rows = core.now(), nil
-    rows, err = run_copy(session, sql, facts.copy)
-    return rows and { rows = rows, seconds = core.now() - began }, err
+    local began = core.now()
+    local rows, why = run_copy(session, sql, facts.copy)
+    return rows and { rows = rows, seconds = core.now() - began }, why
   end
   return execute.run(session, { sql = sql, params = job.values,
     nparams = job.nvalues }, settings_of(job),
@@ -152,7 +152,7 @@ local function run_all(session, job, parts)
   for i, part in ipairs(parts) do
     local done, err = run_one(session, job, part.text)
     if not done then
-      complain_of(job, part, i, parts, err)
+      complain_of(job, parts, i, err)
       return exit_code(session)
     end
     job.wrote = tell_tag(job, done, job.wrote or done.rows ~= nil)

@@ -63,6 +63,9 @@ function Session:running(stop)
   end
 end
 
+local function ignore()
+end
+
 ---Opens the database; the connection is made by the first statement.
 ---@param options { url: string, name: string }
 ---@return lunate.repl.Session|nil, lunate.Error? err
@@ -74,7 +77,7 @@ function M.open(options)
     return nil, err
   end
   local self = setmetatable({ db = db, name = options.name,
-    on_notice = function() end, on_reconnect = function() end }, Session)
+    on_notice = ignore, on_reconnect = ignore }, Session)
   local ok
   ok, err = lease(self)
   if not ok then

@@ -8,8 +8,8 @@ local M = {}
 
 -- Writes rows as a table; catalogs are small, whatever they describe.  What has
 -- a title is a table in a window that is too narrow, too.
-local function write_table(repl, sink, columns, rows, title)
-  local settings = repl:layout_settings()
+local function write_table(repl, sink, what)
+  local settings, title = repl:layout_settings(), what.title
   settings.bare, settings.null = false, ""
   if title and settings.expanded == "auto" then
     settings.expanded = false
@@ -17,10 +17,10 @@ local function write_table(repl, sink, columns, rows, title)
   if title then
     sink:write(settings.paint.strong(title) .. "\n")
   end
-  local writer = layout.new(columns,
+  local writer = layout.new(what.columns,
     function(text, n) return sink:write(text, not title and n or nil) end,
     settings)
-  for _, row in ipairs(rows) do
+  for _, row in ipairs(what.rows) do
     writer:row(row)
   end
   return writer:finish()
@@ -39,7 +39,7 @@ function M.list(repl, letter, plus, name)
     return true
   end
   local sink = repl:open_sink()
-  write_table(repl, sink, columns, rows)
+  write_table(repl, sink, { columns = columns, rows = rows })
   sink:write(layout.footer(#rows) .. "\n")
   sink:close()
   return true
@@ -89,8 +89,8 @@ local function write_relation(repl, sink, found, plus)
   if not rows then
     return nil, columns
   end
-  local ok, err = write_table(repl, sink, columns, rows,
-    ('%s "%s.%s"'):format(capital(found[5]), found[2], found[3]))
+  local ok, err = write_table(repl, sink, { columns = columns, rows = rows,
+    title = ('%s "%s.%s"'):format(capital(found[5]), found[2], found[3]) })
   if not ok then
     return nil, err
   end
@@ -182,9 +182,10 @@ function M.about(session)
     return nil, err
   end
   local row = rows[1]
+  local port = row[5] ~= "" and ", port " .. row[5] or ""
   return { database = row[1], user = row[2], login = row[3],
-    host = row[4] .. (row[5] ~= "" and ", port " .. row[5] or ""),
-    version = row[6]:match("^%S+"), tls = row[7] or "none", pid = row[8], path = row[9],
+    host = row[4] .. port, version = row[6]:match("^%S+"),
+    tls = row[7] or "none", pid = row[8], path = row[9],
     super = row[10] == "on", standby = row[11] == "true" }
 end
 
@@ -213,9 +214,9 @@ end
 ---\?
 function M.help(repl)
   return page(repl, require("lunate.repl.commands").help()
-    .. "\nA statement ends with ; and may go over several lines.  Tab completes "
-    .. "names,\nthe arrow keys and Ctrl-R find what was typed before, Ctrl-C "
-    .. "stops a statement.\nMore: lunate help repl\n")
+    .. "\nA statement ends with ; and may go over several lines.  Tab "
+    .. "completes names,\nthe arrow keys and Ctrl-R find what was typed "
+    .. "before, Ctrl-C stops a statement.\nMore: lunate help repl\n")
 end
 
 ---\h [STATEMENT]

@@ -1,4 +1,4 @@
--- lunate.repl.sink - where results go: a descriptor, a pager, a file, a program.
+-- lunate.repl.sink - where results go: descriptor, pager, file, program.
 --
 -- All of them have write(text, columns?) and close(); write gives nil and
 -- "closed" when nobody reads any more (a pager that was left), nil and

@@ -47,7 +47,8 @@ end
 -- and makes two different names look the same.
 local function is_deceit(code)
   return (code >= 0x80 and code < 0xa0) or code == 0xfeff
-    or (code >= 0x200b and code <= 0x200f) or (code >= 0x202a and code <= 0x202e)
+    or (code >= 0x200b and code <= 0x200f)
+    or (code >= 0x202a and code <= 0x202e)
     or (code >= 0x2066 and code <= 0x2069)
 end
 
