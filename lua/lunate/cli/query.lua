@@ -8,7 +8,8 @@ local WITH_VALUE = { ["--url"] = true, ["--format"] = true, ["--null"] = true,
   ["-f"] = true, ["--file"] = true }
 
 function M.define(parser)
-  parser:argument("words", "The SQL text, then the values of $1, $2, ...")
+  parser:usage("Usage: lunate query [OPTION ...] [SQL [VALUE ...]]")
+  parser:argument("sql", "The SQL text, then the values of $1, $2, ...")
     :args("*")
   parser:option("-f --file", "Read the SQL text from a file; - is standard "
     .. "input."):args(1)
@@ -107,7 +108,7 @@ end
 
 -- The text and its values; nil and why not.
 local function read_text(args)
-  local words = args.words
+  local words = args.sql
   if args.file then
     if words[1] then
       return nil, "a file takes no values: give the text itself, or no values"
@@ -126,9 +127,9 @@ end
 
 -- NULL is a hole.
 local function values_of(args)
-  local values, n = {}, math.max(#args.words - 1, 0)
+  local values, n = {}, math.max(#args.sql - 1, 0)
   for i = 1, n do
-    local word = args.words[i + 1]
+    local word = args.sql[i + 1]
     if word ~= args.null then
       values[i] = word
     end

@@ -7,8 +7,7 @@ function M.define(parser)
   parser:option("--url", "The database, instead of DATABASE_URL."):args(1)
   parser:flag("-x --expanded", "One line for each value (\\x).")
   parser:flag("--timing", "Say how long each statement took (\\timing).")
-  parser:flag("--on-error-stop", "Where standard input is no terminal: stop at "
-    .. "the first error.")
+  parser:flag("--on-error-stop", "Stop at the first error.")
   parser:epilog [[
 A statement ends with ; and may go over several lines.  Commands begin with a
 backslash: \? lists them, \d shows tables, \q leaves.  They are those of psql,
@@ -35,7 +34,7 @@ LUNATE_HISTORY= (empty) keeps nothing.
 
 Where standard input is no terminal its statements are run in order; exit code
 0: all succeeded; 1: one failed (the others were run all the same, unless
---on-error-stop); 130: interrupted.]]
+--on-error-stop); 130: interrupted.  -f FILE is written: lunate repl < FILE.]]
 end
 
 function M.run(args, cli)
