@@ -219,6 +219,10 @@ local function run_commands(self, text, place)
     return false
   end
   for _, call in ipairs(calls) do
+    if self.restricted and call.command ~= commands.by_name.unrestrict then
+      self:complain("no commands until \\unrestrict", place)
+      return false
+    end
     local ok, err = call.command[4](self, call.words, call.plus, call.rest)
     if not ok then
       if err then
@@ -284,19 +288,28 @@ function Repl:remember(text)
   end
 end
 
--- Once nothing is open any more, all lines since then are one entry.
-local function remember_lines(self, line)
+-- The lines that were typed since the last entry are one.
+local function remember_typed(self)
   local typed = self.typed
-  typed[#typed + 1] = line
-  if self.lexer:open() ~= "=" then
+  self.typed = {}
+  if #typed == 0 then
     return
   end
-  self.typed = {}
   local text = table.concat(typed, "\n")
-  if typed[1]:find("^%s*\\") or typed[1]:find("^%s") then
-    self:remember(text)
-  else
-    self:remember(lex.flatten(text))
+  self:remember(text:find("^%s") and text or lex.flatten(text))
+end
+
+-- A command on a line of its own is an entry of its own, also in the middle of
+-- a statement; a statement is one when nothing of it is open any more.
+local function remember_line(self, line, events)
+  if line:find("^%s*\\") then
+    self:remember(line)
+    return
+  end
+  self.typed[#self.typed + 1] = line
+  if self.lexer:open() == "=" or (events[1] and events[#events].kind
+    == "command") then
+    remember_typed(self)
   end
 end
 
@@ -354,10 +367,15 @@ function Repl:take(line)
   for event in self.lexer.next, self.lexer do
     events[#events + 1] = event
   end
-  if self.source.person then
-    remember_lines(self, line)
+  if not self.source.person then
+    return run_events(self, events)
   end
-  return run_events(self, events)
+  remember_line(self, line, events)
+  local goes_on = run_events(self, events)
+  if self.lexer:open() == "=" then
+    remember_typed(self) -- \g has run what had no semicolon
+  end
+  return goes_on
 end
 
 local MARKS = { open = "*", failed = "!", lost = "?", none = "" }

@@ -174,6 +174,13 @@ select 1 as sql;
     live.says(r.err, "ERROR lua:1: ", "nosuch")
   end)
 
+  it("runs no command of a dump that forbids them", function()
+    local r = fed("\\restrict key1\n\\echo never\n\\unrestrict key2\n"
+      .. "\\unrestrict key1\n\\echo again\n")
+    assert.equal("again\n", r.out)
+    live.says(r.err, "line 2: no commands until", "line 3: that is not the key")
+  end)
+
   it("says what it does not know", function()
     local r = fed "\\nonsense\n\\pset format pdf\n\\h nothing\n\\x maybe\n"
     live.says(r.err, "no command \\nonsense", "format is one of table, csv",
@@ -406,16 +413,21 @@ describe("lunate repl at a terminal", function()
     begin("select 'ke' ||", "-#")
     ask("  'pt' as a;", " kept\n")
     ask(" select 'pri' || 'vate' as b;", " private\n")
+    begin("select 'a' ||", "-#")
+    ask("'b' as c \\gx", "c | ab\n")
+    begin("select 'd' || 'e'", "-#")
+    ask("\\g", " de\n")
     ask("\\x off", "is off\n")
     p:send("\4")
     p:wait()
-    assert.equal("select 'ke' || 'pt' as a;\n\\\\x off\n", sh.read(file))
+    assert.equal("select 'ke' || 'pt' as a;\nselect 'a' || 'b' as c \\\\gx\n"
+      .. "\\\\g\nselect 'd' || 'e'\n\\\\x off\n", sh.read(file))
     assert.equal("600", sh.ok({ "stat", "-c", "%a", file }):match("%d+"))
     p:free()
     start { LUNATE_HISTORY = file }
     press("\27[A", "\\x off")
-    press("\27[A", "select 'ke' || 'pt' as a;")
-    ask("", " kept\n")
+    press("\27[A", "select 'd' || 'e'")
+    ask(";", " de\n")
   end)
 
   it("keeps no history where LUNATE_HISTORY is empty", function()

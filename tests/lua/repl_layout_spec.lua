@@ -145,6 +145,13 @@ name | word word word word word word wor
     end
   end)
 
+  it("stays a table where it has but one column", function()
+    local text, widest = draw({ { "QUERY PLAN", TEXT } },
+      { { ("deep "):rep(20) } }, { expanded = "auto", columns = 40 })
+    assert.is_nil(text:find("RECORD", 1, true))
+    assert.equal(0, widest) -- no reason for a pager
+  end)
+
   it("counts its records", function()
     local text = draw(TWO, { { "1", "a" }, { "2" } }, { expanded = true })
     assert.truthy(text:find("RECORD 2 ]", 1, true))

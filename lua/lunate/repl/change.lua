@@ -360,6 +360,24 @@ function M.shell(_, _, _, rest)
   return true
 end
 
+---\restrict KEY: what is in the data of a dump cannot become a command.
+function M.restrict(repl, words)
+  if not words[1] then
+    return nil, "\\restrict wants a key"
+  end
+  repl.restricted = words[1]
+  return true
+end
+
+---\unrestrict KEY
+function M.unrestrict(repl, words)
+  if not repl.restricted or words[1] ~= repl.restricted then
+    return nil, "that is not the key of \\restrict"
+  end
+  repl.restricted = nil
+  return true
+end
+
 ---\q
 function M.quit(repl)
   repl.over = true

@@ -99,6 +99,9 @@ M.groups = {
     { "echo", "[TEXT]", "write a text to the results", show.echo,
       whole = true },
     { "!", "[COMMAND]", "a command of the shell", change.shell, whole = true },
+    { "restrict", "KEY", "no commands until \\unrestrict KEY (pg_dump's)",
+      change.restrict },
+    { "unrestrict", "KEY", "commands again", change.unrestrict },
     { "q quit", "", "leave (also Ctrl-D)", change.quit },
   },
 }

@@ -98,6 +98,11 @@ local function total(self)
   return sum
 end
 
+-- How far its lines reach; the only column may go on in the next line.
+local function reach(self)
+  return #self.columns > 1 and total(self) or 0
+end
+
 local function rule(self)
   local dashes = {}
   for i = 1, #self.columns do
@@ -195,7 +200,7 @@ local function flush_table(self)
     end
   end
   out[#out + 1] = ""
-  return self.write(table.concat(out, "\n"), total(self))
+  return self.write(table.concat(out, "\n"), reach(self))
 end
 
 -- ---- one line for each value -----------------------------------------------
@@ -256,13 +261,14 @@ end
 
 -- ---- both ------------------------------------------------------------------
 
--- With "auto" the first lot decides, by the width of the window.
+-- With "auto" the first lot decides, by the width of the window.  One column
+-- (a plan, a text) gains nothing by it.
 local function decide(self)
   if self.expanded ~= "auto" then
     return
   end
   measure(self)
-  self.expanded = self.window ~= nil and #self.lot > 0
+  self.expanded = self.window ~= nil and #self.lot > 0 and #self.columns > 1
     and total(self) > self.window
 end
 
@@ -306,7 +312,7 @@ function Layout:finish()
     ok, err = flush(self)
   end
   if ok and self.border == 2 and not self.expanded then
-    return self.write(rule(self) .. "\n", total(self))
+    return self.write(rule(self) .. "\n", reach(self))
   end
   return ok, err
 end
