@@ -28,6 +28,7 @@ PKG_CFLAGS = $(shell pkg-config --cflags $(PKG))
 LIBS = $(shell pkg-config --libs libpq hiredis libxxhash jansson libzstd openssl) \
 	-lev -lpg_query -lprotobuf-c -lpthread -lm
 LUA_LIBS = $(shell pkg-config --libs luajit)
+MAIN_LIBS = $(shell pkg-config --libs libedit)
 
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla \
@@ -45,7 +46,8 @@ CFLAGS_ALL = -std=gnu11 $(OPT) -fPIC -fvisibility=hidden $(WARN) $(SANFLAGS) \
 LDFLAGS_ALL = $(SANFLAGS) $(LDFLAGS)
 
 SRC := $(foreach f,$(FLOORS),$(wildcard runtime/$(f)/*.c))
-MAIN_SRC := $(wildcard runtime/api/main.c runtime/api/http.c)
+MAIN_SRC := $(wildcard $(addprefix runtime/api/, \
+	main.c http.c terminal.c edit.c))
 LIB_SRC := $(filter-out $(MAIN_SRC),$(SRC))
 OBJ := $(LIB_SRC:runtime/%.c=$(B)/obj/%.o) $(B)/obj/lua_bundle.o
 MAIN_OBJ := $(MAIN_SRC:runtime/%.c=$(B)/obj/%.o)
@@ -110,7 +112,7 @@ $(B)/lunate.so: $(B)/liblunate.o runtime/package/module.map
 # Symbols of LuaJIT are exported so that C modules of others (cjson) load.
 $(B)/lunate: $(MAIN_OBJ) $(OBJ)
 	$(CC) $(LDFLAGS_ALL) -Wl,-E -Wl,--version-script,runtime/package/command.map \
-		-o $@ $(MAIN_OBJ) $(OBJ) $(LIBS) $(LUA_LIBS)
+		-o $@ $(MAIN_OBJ) $(OBJ) $(LIBS) $(MAIN_LIBS) $(LUA_LIBS)
 
 # ---- unit tests ---------------------------------------------------------------
 UNIT_SRC := $(wildcard tests/unit/test_*.c)

@@ -10,6 +10,7 @@ local M = {}
 ---@field sqlstate string? five characters of the server
 ---@field retryable boolean may the same call succeed later as it is?
 ---@field constraint string? the constraint that refused
+---@field position integer? where it is: character of the statement, from 1
 ---@field traceback string? where a Lua error was raised
 local Error = {}
 Error.__index = Error
@@ -28,7 +29,8 @@ end
 ---Makes an error value.
 ---@param code string
 ---@param message string
----@param more { sqlstate: string?, retryable: boolean?, constraint: string? }?
+---@param more { sqlstate: string?, retryable: boolean?, constraint: string?,
+---position: integer? }?
 ---@return lunate.Error
 function M.new(code, message, more)
   more = more or {}
@@ -38,6 +40,7 @@ function M.new(code, message, more)
     sqlstate = filled(more.sqlstate or ""),
     retryable = more.retryable or false,
     constraint = filled(more.constraint or ""),
+    position = (more.position or 0) > 0 and more.position or nil,
   }, Error)
 end
 

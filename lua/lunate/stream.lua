@@ -50,7 +50,7 @@ local function open_stream(client, options, sql, ...)
     error(err, 0)
   end
   local stream
-  stream, err = core.stream(client.ud, session, all, sql, ...)
+  stream, err = core.stream(client.ud, session, 0, all, sql, ...)
   if not stream then
     session:finish()
     error(err, 0)
@@ -127,9 +127,10 @@ end
 local function open_cursor(tx, options, sql, ...)
   cursors = cursors + 1
   local name = "lunate_cursor_" .. cursors
-  local ok, err = core.run(tx.ud, tx.tx, EXEC + CONTROL, nil,
-    "DECLARE " .. name .. " NO SCROLL CURSOR FOR " .. sql, ...)
+  local head = "DECLARE " .. name .. " NO SCROLL CURSOR FOR "
+  local ok, err = core.run(tx.ud, tx.tx, EXEC + CONTROL, nil, head .. sql, ...)
   if not ok then
+    err.position = err.position and err.position - #head
     error(err, 0)
   end
   return fetcher(tx, options, name)

@@ -16,6 +16,7 @@
 ---@field sqlstate string? five characters of the server
 ---@field retryable boolean the same call may succeed later as it is
 ---@field constraint string? the constraint that refused
+---@field position integer? where it is: character of the statement, from 1
 ---@field traceback string? where a Lua error was raised
 
 ---Options of lunate.open; what is not given comes from the environment.

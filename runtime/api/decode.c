@@ -498,6 +498,23 @@ fill(lua_State *L, const struct decode *d, size_t n, struct err *e)
 	return 0;
 }
 
+void
+decode_text(lua_State *L, const struct rows *rows, size_t row)
+{
+	int ncols = rows_shape(rows)->ncols;
+	const char *at;
+	size_t len;
+
+	lua_createtable(L, ncols, 0); /* row */
+	for (int i = 0; i < ncols; i++) {
+		at = rows_cell(rows, row, i, &len);
+		if (at == NULL)
+			continue;
+		lua_pushlstring(L, at, len);
+		lua_rawseti(L, -2, i + 1);
+	}
+}
+
 int
 decode_rows(lua_State *L, const struct decode *d, struct err *e)
 {

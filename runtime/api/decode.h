@@ -44,6 +44,10 @@ int decode_rows(lua_State *L, const struct decode *d, struct err *e);
 /* Pushes the int64 of a decimal text. */
 void decode_push_int64(lua_State *L, const char *text);
 
+/* Pushes one row as an array of texts as the server sent them; NULL leaves a
+ * hole. */
+void decode_text(lua_State *L, const struct rows *rows, size_t row);
+
 /* core.set_int64(fn): decimal text to int64 */
 int decode_set_int64(lua_State *L);
 

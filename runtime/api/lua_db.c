@@ -519,6 +519,44 @@ core_split(lua_State *L)
 	return 1;
 }
 
+static void
+push_flag(lua_State *L, const char *name, bool yes)
+{
+	lua_pushboolean(L, yes);
+	lua_setfield(L, -2, name);
+}
+
+/* core.facts(text) -> { kind, rows, ddl, session, commits, nparams, copy = "in"
+ * or "out" } of one statement, or nil, err */
+static int
+core_facts(lua_State *L)
+{
+	size_t len;
+	const char *text = luaL_checklstring(L, 1, &len);
+	struct stmt *s;
+	struct err e;
+
+	if (stmt_get(text, len, &s, &e) < 0)
+		return fail(L, &e);
+	lua_createtable(L, 0, 7); /* facts */
+	lua_pushstring(L, stmt_kind_word(s->kind));
+	lua_setfield(L, -2, "kind");
+	push_flag(L, "rows", s->flags & STMT_RETURNS_ROWS);
+	push_flag(L, "ddl", s->flags & STMT_CATALOG);
+	push_flag(L, "session", s->flags & STMT_SESSION);
+	push_flag(L, "commits",
+		  s->tx == STMT_TX_COMMIT || s->tx == STMT_TX_PREPARE ||
+			  s->tx == STMT_TX_COMMIT_PREPARED);
+	lua_pushinteger(L, (int)s->nparams);
+	lua_setfield(L, -2, "nparams");
+	if (s->flags & (STMT_COPY_IN | STMT_COPY_OUT)) {
+		lua_pushstring(L, (s->flags & STMT_COPY_IN) ? "in" : "out");
+		lua_setfield(L, -2, "copy");
+	}
+	stmt_unpin(&s);
+	return 1;
+}
+
 static const luaL_Reg db_methods[] = {{"quiet", db_quiet},
 				      {"stop", db_stop},
 				      {"free", db_free},
@@ -527,6 +565,7 @@ static const luaL_Reg db_methods[] = {{"quiet", db_quiet},
 static const luaL_Reg functions[] = {{"open", core_open},
 				     {"run", core_run},
 				     {"split", core_split},
+				     {"facts", core_facts},
 				     {NULL, NULL}};
 
 void

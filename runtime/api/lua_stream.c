@@ -4,6 +4,11 @@
  *
  * The server is held back (the connection is not read) while STREAM_CHUNKS
  * wait here, so a result of any size takes bounded memory.
+ *
+ * A plain stream is for a person at a terminal: any statement, its cells as the
+ * server's text, its columns also when there is no row, and what the server
+ * says beside (notices).  It can be interrupted from any task, and its session
+ * goes on.
  */
 #include <string.h>
 
@@ -13,8 +18,12 @@
 #include "mem.h"
 #include "params.h"
 #include "pgconn.h"
+#include "str.h"
 
 #define STREAM_CHUNKS 8
+
+#define PLAIN 16	/* the mode: see above */
+#define NOTICES_MAX 100 /* kept until somebody looks; more are dropped */
 
 #define SWEEP_US 20000
 #define SWEEP_MAX_US 1000000
@@ -27,9 +36,14 @@ struct stream {
 	int nchunks;
 	size_t at; /* next row of the oldest chunk */
 	unsigned decode;
-	bool running; /* the operation has not ended */
-	bool waiting; /* somebody is in next() */
-	bool held;    /* the connection is paused */
+	bool plain;
+	struct shape *shape; /* of its rows; NULL: none yet, or no result */
+	struct str notices;  /* each ends with a 0 */
+	int nnotices;
+	bool dropping; /* what still comes is for nobody */
+	bool running;  /* the operation has not ended */
+	bool waiting;  /* somebody is in next() */
+	bool held;     /* the connection is paused */
 	bool closed;
 	int ref;	   /* anchors the userdata while waiting */
 	struct lua_tx *tx; /* the session it runs in */
@@ -81,11 +95,31 @@ wake(struct stream *s)
 }
 
 static void
+note_shape(struct stream *s, const struct rows *rows)
+{
+	if (rows != NULL && s->shape == NULL)
+		s->shape = shape_pin((struct shape *)rows_shape(rows));
+}
+
+static void
+on_notice(struct op *op, const char *text)
+{
+	struct stream *s = CONTAINER_OF(op, struct stream, op);
+
+	if (s->closed || s->nnotices == NOTICES_MAX)
+		return;
+	str_addn(&s->notices, text, strlen(text) + 1);
+	s->nnotices++;
+	wake(s);
+}
+
+static void
 on_chunk(struct op *op, struct rows *rows)
 {
 	struct stream *s = CONTAINER_OF(op, struct stream, op);
 
-	if (s->closed) {
+	note_shape(s, rows);
+	if (s->closed || s->dropping) {
 		rows_unpin(&rows);
 		return;
 	}
@@ -103,6 +137,7 @@ on_done(struct op *op)
 {
 	struct stream *s = CONTAINER_OF(op, struct stream, op);
 
+	note_shape(s, op->rows);
 	s->running = false;
 	wake(s);
 }
@@ -138,10 +173,24 @@ push_row(lua_State *L, struct stream *s)
 	struct decode d = {s->chunks[0], s->decode};
 	struct err e;
 
-	if (decode_row(L, &d, s->at, &e) < 0)
+	if (s->plain)
+		decode_text(L, d.rows, s->at);
+	else if (decode_row(L, &d, s->at, &e) < 0)
 		return fail(L, &e);
 	if (++s->at == rows_count(s->chunks[0]))
 		drop_oldest(s);
+	return 1;
+}
+
+/* false: nothing but notices came */
+static int
+push_next(lua_State *L, struct stream *s)
+{
+	if (s->nchunks > 0)
+		return push_row(L, s);
+	if (!s->running)
+		return push_end(L, s);
+	lua_pushboolean(L, 0);
 	return 1;
 }
 
@@ -151,7 +200,7 @@ stream_push(struct wait *w, lua_State *L)
 	struct stream *s = CONTAINER_OF(w, struct stream, wait);
 
 	luaL_unref(L, LUA_REGISTRYINDEX, s->ref);
-	return s->nchunks > 0 ? push_row(L, s) : push_end(L, s);
+	return push_next(L, s);
 }
 
 static void
@@ -166,7 +215,8 @@ check(lua_State *L)
 	return luaL_checkudata(L, 1, "lunate.stream");
 }
 
-/* stream:next() -> row, or nil at the end, or nil, err */
+/* stream:next() -> row, or nil at the end, or nil, err; of a plain one also
+ * false: look at the notices, and go on */
 static int
 stream_next(lua_State *L)
 {
@@ -174,10 +224,8 @@ stream_next(lua_State *L)
 
 	if (s->closed)
 		return 0;
-	if (s->nchunks > 0)
-		return push_row(L, s);
-	if (!s->running)
-		return push_end(L, s);
+	if (s->nchunks > 0 || !s->running || s->nnotices > 0)
+		return push_next(L, s);
 	wait_check(L);
 	if (s->waiting)
 		return luaL_error(L, "two tasks read one stream");
@@ -189,6 +237,17 @@ stream_next(lua_State *L)
 	lua_pushvalue(L, 1);
 	s->ref = luaL_ref(L, LUA_REGISTRYINDEX);
 	return wait_await(L, &s->wait);
+}
+
+static void
+release(lua_State *L, struct stream *s)
+{
+	luaL_unref(L, LUA_REGISTRYINDEX, s->tx_ref);
+	if (s->shape != NULL)
+		shape_unpin(&s->shape);
+	str_fini(&s->notices);
+	op_fini(&s->op);
+	arena_fini(&s->arena);
 }
 
 /* stream:close(): harmless when it is closed */
@@ -210,9 +269,81 @@ stream_close(lua_State *L)
 	}
 	while (s->nchunks > 0)
 		rows_unpin(&s->chunks[--s->nchunks]);
-	op_fini(&s->op);
-	arena_fini(&s->arena);
-	luaL_unref(L, LUA_REGISTRYINDEX, s->tx_ref);
+	release(L, s);
+	return 0;
+}
+
+/* stream:columns() -> { { name, type } ... }, or nil: no result, or none yet */
+static int
+stream_columns(lua_State *L)
+{
+	const struct shape *h = check(L)->shape;
+
+	if (h == NULL)
+		return 0;
+	lua_createtable(L, h->ncols, 0);
+	for (int i = 0; i < h->ncols; i++) {
+		lua_createtable(L, 0, 2);
+		lua_pushstring(L, h->cols[i].name);
+		lua_setfield(L, -2, "name");
+		lua_pushnumber(L, h->cols[i].type);
+		lua_setfield(L, -2, "type");
+		lua_rawseti(L, -2, i + 1);
+	}
+	return 1;
+}
+
+/* stream:notices() -> array of texts, once */
+static int
+stream_notices(lua_State *L)
+{
+	struct stream *s = check(L);
+	const char *at = s->notices.at;
+
+	lua_createtable(L, s->nnotices, 0);
+	for (int i = 1; i <= s->nnotices; i++) {
+		lua_pushstring(L, at);
+		at += strlen(at) + 1;
+		lua_rawseti(L, -2, i);
+	}
+	s->nnotices = 0;
+	str_clear(&s->notices);
+	return 1;
+}
+
+/* stream:outcome() -> command tag, rows touched or nil; after its end */
+static int
+stream_outcome(lua_State *L)
+{
+	struct stream *s = check(L);
+
+	lua_pushstring(L, s->op.req.tag);
+	if (s->op.affected < 0)
+		return 1;
+	lua_pushnumber(L, (double)s->op.affected);
+	return 2;
+}
+
+/* stream:interrupt() -> was the server asked to stop it?  (Or: it has ended.)
+ * From any task; next() tells how it ended. */
+static int
+stream_interrupt(lua_State *L)
+{
+	struct stream *s = check(L);
+
+	lua_pushboolean(L, s->closed || op_interrupt(&s->op));
+	return 1;
+}
+
+/* stream:drop(): rows that are here and still come are for nobody */
+static int
+stream_drop(lua_State *L)
+{
+	struct stream *s = check(L);
+
+	s->dropping = true;
+	while (!s->closed && s->nchunks > 0)
+		drop_oldest(s);
 	return 0;
 }
 
@@ -239,6 +370,7 @@ new_stream(lua_State *L, struct lua_db *db, struct lua_tx *tx)
 
 	memset(s, 0, sizeof(*s));
 	arena_init(&s->arena, NULL, 0);
+	str_init(&s->notices);
 	op_init(&s->op, lua_db_worker(db));
 	s->op.done = on_done;
 	s->op.chunk = on_chunk;
@@ -259,7 +391,18 @@ new_stream(lua_State *L, struct lua_db *db, struct lua_tx *tx)
 	return s;
 }
 
-/* core.stream(db, tx, options or nil, sql, ...) -> stream, or nil, err */
+/* Any statement goes: the session is the caller's own.  It is not kept
+ * prepared: what people type rarely comes again, and a table that changes in a
+ * transaction would make its plan unusable there. */
+static void
+make_plain(struct stream *s)
+{
+	s->plain = true;
+	s->op.flags |= OP_INTERNAL | OP_UNNAMED;
+	s->op.notice = on_notice;
+}
+
+/* core.stream(db, tx, mode, options or nil, sql, ...) -> stream, or nil, err */
 static int
 core_stream(lua_State *L)
 {
@@ -271,23 +414,23 @@ core_stream(lua_State *L)
 	struct stream *s;
 	struct err e;
 
-	lua_op_options(L, 3, &probe, &decode);
-	luaL_checktype(L, 4, LUA_TSTRING);
+	lua_op_options(L, 4, &probe, &decode);
+	luaL_checktype(L, 5, LUA_TSTRING);
 	if (lua_op_allowed(L, db, &e) < 0)
 		return fail(L, &e);
 	s = new_stream(L, db, tx);
-	lua_insert(L, 1); /* stream db tx options sql ... */
+	lua_insert(L, 1); /* stream db tx mode options sql ... */
 	p.arena = &s->arena;
-	if (params_take(L, 6, &p, &e) < 0) {
-		luaL_unref(L, LUA_REGISTRYINDEX, s->tx_ref);
-		op_fini(&s->op);
-		arena_fini(&s->arena);
+	if (params_take(L, 7, &p, &e) < 0) {
+		release(L, s);
 		return fail(L, &e);
 	}
-	lua_op_options(L, 4, &s->op, &s->decode);
+	if (lua_tointeger(L, 4) & PLAIN)
+		make_plain(s);
+	lua_op_options(L, 5, &s->op, &s->decode);
 	s->op.vals = p.vals;
 	s->op.nvals = p.n;
-	s->op.sql = lua_tolstring(L, 5, &s->op.len);
+	s->op.sql = lua_tolstring(L, 6, &s->op.len);
 	s->op.sql = arena_dup(&s->arena, s->op.sql, s->op.len);
 	s->closed = false;
 	if (db->streams++ == 0)
@@ -300,6 +443,11 @@ core_stream(lua_State *L)
 
 static const luaL_Reg methods[] = {{"next", stream_next},
 				   {"close", stream_close},
+				   {"columns", stream_columns},
+				   {"notices", stream_notices},
+				   {"outcome", stream_outcome},
+				   {"interrupt", stream_interrupt},
+				   {"drop", stream_drop},
 				   {"__gc", stream_gc},
 				   {NULL, NULL}};
 

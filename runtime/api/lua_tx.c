@@ -115,6 +115,33 @@ tx_state(lua_State *L)
 	return 1;
 }
 
+/* tx:session() -> what its connection says, server process or nil:
+ * "none" (not leased yet), "idle", "open" or "failed" (inside BEGIN), "fenced"
+ * (a cancel is on its way), "lost" */
+static int
+tx_session(lua_State *L)
+{
+	struct lua_tx *t = luaL_checkudata(L, 1, "lunate.tx");
+	struct pool_member *m = t->open ? t->tx.member : NULL;
+	struct pgconn *c;
+
+	if (m == NULL || !pool_member_alive(m)) {
+		lua_pushstring(L, t->open && m == NULL ? "none" : "lost");
+		return 1;
+	}
+	c = pool_member_conn(m);
+	if (pgconn_state(c) == PGCONN_FENCED)
+		lua_pushliteral(L, "fenced");
+	else if (pgconn_state(c) != PGCONN_READY)
+		lua_pushliteral(L, "lost");
+	else if (!pgconn_in_tx(c))
+		lua_pushliteral(L, "idle");
+	else
+		lua_pushstring(L, pgconn_tx_failed(c) ? "failed" : "open");
+	lua_pushinteger(L, pgconn_backend_pid(c));
+	return 2;
+}
+
 /* tx:is_transaction(): else it is a bare session */
 static int
 tx_is_transaction(lua_State *L)
@@ -157,11 +184,15 @@ tx_soil(lua_State *L)
 	return 0;
 }
 
-static const luaL_Reg methods[] = {
-	{"finish", tx_finish},	 {"__gc", tx_finish},
-	{"state", tx_state},	 {"is_transaction", tx_is_transaction},
-	{"failure", tx_failure}, {"recovered", tx_recover},
-	{"soil", tx_soil},	 {NULL, NULL}};
+static const luaL_Reg methods[] = {{"finish", tx_finish},
+				   {"__gc", tx_finish},
+				   {"state", tx_state},
+				   {"is_transaction", tx_is_transaction},
+				   {"failure", tx_failure},
+				   {"recovered", tx_recover},
+				   {"soil", tx_soil},
+				   {"session", tx_session},
+				   {NULL, NULL}};
 
 void
 lua_tx_open(lua_State *L)

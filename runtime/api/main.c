@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "module.h"
+#include "terminal.h"
 
 static int
 trace(lua_State *L)
@@ -30,11 +31,22 @@ push_args(lua_State *L, int argc, char **argv)
 	}
 }
 
+static void
+preload_terminal(lua_State *L)
+{
+	lua_getglobal(L, "package");
+	lua_getfield(L, -1, "preload");
+	lua_pushcfunction(L, luaopen_lunate_terminal);
+	lua_setfield(L, -2, "lunate.terminal");
+	lua_pop(L, 2);
+}
+
 /* require "lunate", then require "lunate.cli".main(argv) */
 static int
 run(lua_State *L)
 {
 	module_preload(L); /* argc argv */
+	preload_terminal(L);
 	lua_getglobal(L, "require");
 	lua_pushliteral(L, "lunate.cli");
 	lua_call(L, 1, 1); /* cli */

@@ -96,13 +96,15 @@ push_err(lua_State *L, const struct err *e)
 	lua_rawget(L, LUA_REGISTRYINDEX); /* make */
 	lua_pushstring(L, err_word(e->code));
 	lua_pushstring(L, e->text);
-	lua_createtable(L, 0, 3); /* make code text more */
+	lua_createtable(L, 0, 4); /* make code text more */
 	lua_pushstring(L, e->sqlstate);
 	lua_setfield(L, -2, "sqlstate");
 	lua_pushboolean(L, err_retryable(e->code));
 	lua_setfield(L, -2, "retryable");
 	lua_pushstring(L, e->constraint);
 	lua_setfield(L, -2, "constraint");
+	lua_pushinteger(L, e->position);
+	lua_setfield(L, -2, "position");
 	lua_call(L, 3, 1); /* err */
 }
 

@@ -10,7 +10,7 @@ err_clear(struct err *e)
 {
 	if (e == NULL)
 		return;
-	e->code = 0;
+	e->code = e->position = 0;
 	e->sqlstate[0] = e->routine[0] = e->constraint[0] = e->text[0] = 0;
 }
 

@@ -64,6 +64,7 @@ struct err {
 	char sqlstate[6];    /* five characters of the server, or "" */
 	char routine[32];    /* server function that raised it, or "" */
 	char constraint[64]; /* violated constraint, or "" */
+	int position;	     /* character of the statement, from 1; 0 = none */
 	char text[600];	     /* cause and remedy, no values */
 };
 

@@ -253,15 +253,15 @@ search_names(const struct config_info *info, void *arg)
 	}
 }
 
-/* Variables of the development server and of the tests: no options, but
- * no typos either. */
+/* Variables of the command and of the tests: no options, but no typos
+ * either. */
 static bool
 is_of_a_tool(const char *name)
 {
 	static const char *const names[] = {
-		"LUNATE_PG_BIN",    "LUNATE_BUILD", "LUNATE_COUNTS",
-		"LUNATE_PROVE",	    "LUNATE_SEED",  "LUNATE_TEST_DATA",
-		"LUNATE_FUZZ_CASES"};
+		"LUNATE_PG_BIN",     "LUNATE_BUILD",   "LUNATE_COUNTS",
+		"LUNATE_PROVE",	     "LUNATE_SEED",    "LUNATE_TEST_DATA",
+		"LUNATE_FUZZ_CASES", "LUNATE_HISTORY", "LUNATE_PAGER"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (strcmp(name, names[i]) == 0)

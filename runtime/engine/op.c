@@ -210,6 +210,7 @@ want_of(const struct op *op)
 
 static void on_answer(struct pgreq *r);
 static void on_chunk(struct pgreq *r, struct rows *rows);
+static void on_notice(struct pgreq *r, const char *text);
 
 static void
 fill_request(struct op *op)
@@ -229,6 +230,7 @@ fill_request(struct op *op)
 	r->max_bytes = op->max_bytes;
 	r->done = on_answer;
 	r->chunk = on_chunk;
+	r->notice = op->notice != NULL ? on_notice : NULL;
 	if (op->read && op->tx == NULL && !(op->flags & OP_STREAM))
 		r->flags |= PGREQ_READ;
 	if (op->flags & OP_STREAM)
@@ -336,6 +338,15 @@ on_chunk(struct pgreq *r, struct rows *rows)
 
 	OBJ_CHECK(op, OP_MAGIC);
 	op->chunk(op, rows);
+}
+
+static void
+on_notice(struct pgreq *r, const char *text)
+{
+	struct op *op = CONTAINER_OF(r, struct op, req);
+
+	OBJ_CHECK(op, OP_MAGIC);
+	op->notice(op, text);
 }
 
 /* Inside a transaction DDL counts twice: for what follows in it, and at its
@@ -501,6 +512,19 @@ op_cancel(struct op *op, enum err_code code)
 	say_why(op, code);
 	let_go(op);
 	finish(op);
+}
+
+bool
+op_interrupt(struct op *op)
+{
+	OBJ_CHECK(op, OP_MAGIC);
+	if (!list_linked(&op->link) || op->step >= RECORD)
+		return true;
+	op->interrupted = true;
+	if (op->req.conn != NULL)
+		return pgconn_cancel(&op->req);
+	op_cancel(op, LUNATE_ECANCELLED);
+	return true;
 }
 
 void

@@ -74,6 +74,7 @@ struct op {
 
 	void (*done)(struct op *op);
 	void (*chunk)(struct op *op, struct rows *rows);
+	void (*notice)(struct op *op, const char *text); /* or NULL */
 
 	/* private */
 	int step;
@@ -88,6 +89,7 @@ struct op {
 	bool in_pool;		  /* job waits in the pool */
 	bool asked;		  /* the catalog, once */
 	bool starting;		  /* inside op_start() */
+	bool interrupted;	  /* op_interrupt() was called */
 	struct catalog_wait wait; /* for the catalog */
 	struct study *study;	  /* of its long text, or NULL */
 
@@ -105,6 +107,11 @@ void op_start(struct op *op);
  * LUNATE_EDEADLINE); done() follows from the loop.  Harmless when it has
  * ended. */
 void op_cancel(struct op *op, enum err_code code);
+
+/* Asks the server to stop it.  It ends by the server's own answer, so that its
+ * connection is of use afterwards and what it did is known.  False: just now
+ * the server cannot be asked; try again.  Harmless when it has ended. */
+bool op_interrupt(struct op *op);
 
 /* As op_cancel, with done() called inside: the worker ends. */
 void op_end_now(struct op *op, const struct err *why);

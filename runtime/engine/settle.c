@@ -52,6 +52,10 @@ settle_cancelled(struct op *op)
 	int64_t limit = op->rules->classes[op->cls].timeout_ms * 1000;
 	int64_t ran = loop_now_us(op->w->loop) - op->req.sent_us;
 
+	if (op->interrupted) {
+		op->err.code = LUNATE_ECANCELLED;
+		return;
+	}
 	if (ran < limit - limit / 10) {
 		op->err.code = LUNATE_ECANCELLED;
 		err_wrap(&op->err, "cancelled on the server by somebody else");

@@ -189,7 +189,7 @@ tx_copy_ready(const struct tx *t, struct err *e)
 {
 	if (tx_ready(t, e) < 0)
 		return e->code;
-	if (t->state == TX_FAILED) {
+	if (t->state == TX_FAILED && t->begin[0] != 0) {
 		*e = t->err;
 		return e->code;
 	}

@@ -215,6 +215,41 @@ loop_timer_stop(struct loop_timer *t)
 	ev_timer_stop(t->loop->ev, &t->ev);
 }
 
+static void
+on_fd(struct ev_loop *ev, ev_io *io, int events)
+{
+	struct loop_fd *w = io->data;
+
+	(void)events;
+	OBJ_CHECK(w->loop, LOOP_MAGIC);
+	ev_io_stop(ev, io);
+	w->fire(w);
+}
+
+void
+loop_fd_init(struct loop_fd *w, struct loop *l, void (*fire)(struct loop_fd *w))
+{
+	OBJ_CHECK(l, LOOP_MAGIC);
+	ev_init(&w->ev, on_fd);
+	w->ev.data = w;
+	w->loop = l;
+	w->fire = fire;
+}
+
+void
+loop_fd_start(struct loop_fd *w, int fd, bool writing)
+{
+	ev_io_stop(w->loop->ev, &w->ev);
+	ev_io_set(&w->ev, fd, writing ? EV_WRITE : EV_READ);
+	ev_io_start(w->loop->ev, &w->ev);
+}
+
+void
+loop_fd_stop(struct loop_fd *w)
+{
+	ev_io_stop(w->loop->ev, &w->ev);
+}
+
 void
 loop_defer(struct loop *l, enum loop_phase phase, struct loop_job *job)
 {

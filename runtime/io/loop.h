@@ -53,6 +53,13 @@ struct loop_timer {
 	void (*fire)(struct loop_timer *t);
 };
 
+/* A descriptor that will be ready; embedded in its owner, likewise. */
+struct loop_fd {
+	ev_io ev;
+	struct loop *loop;
+	void (*fire)(struct loop_fd *w);
+};
+
 struct loop *loop_new(void);
 
 /* The underlying loop, for watchers of io modules. */
@@ -83,6 +90,14 @@ void loop_timer_init(struct loop_timer *t, struct loop *l,
  * next turn); a timer that is set is set anew. */
 void loop_timer_start(struct loop_timer *t, int64_t us);
 void loop_timer_stop(struct loop_timer *t);
+
+void loop_fd_init(struct loop_fd *w, struct loop *l,
+		  void (*fire)(struct loop_fd *w));
+
+/* Fires once, when fd can be read (or written), or has ended.  It stays open
+ * until the watcher has fired or was stopped. */
+void loop_fd_start(struct loop_fd *w, int fd, bool writing);
+void loop_fd_stop(struct loop_fd *w);
 
 /* Runs once at the end of this turn; a job already waiting stays where it
  * is. */

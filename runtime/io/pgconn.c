@@ -296,12 +296,6 @@ start_connect(struct pgconn *c)
 	ev_timer_start(ev, &c->timer);
 }
 
-static void
-no_notice(void *arg, const PGresult *res)
-{
-	(void)arg, (void)res; /* a guest prints nothing */
-}
-
 struct pgconn *
 pgconn_new(struct loop *loop, struct crew *crew, const struct pgconn_conf *conf,
 	   struct pgconn_owner owner)
@@ -326,7 +320,7 @@ pgconn_new(struct loop *loop, struct crew *crew, const struct pgconn_conf *conf,
 	c->reader.data = c->writer.data = c->timer.data = c;
 	c->pg = PQconnectStartParams(conf->keys, conf->values, 0);
 	if (c->pg != NULL) {
-		PQsetNoticeReceiver(c->pg, no_notice, NULL);
+		PQsetNoticeReceiver(c->pg, pgread_notice, c);
 		(void)PQsetErrorVerbosity(c->pg, PQERRORS_VERBOSE);
 	}
 	start_connect(c);
@@ -371,6 +365,13 @@ pgconn_in_tx(const struct pgconn *c)
 	OBJ_CHECK(c, PGCONN_MAGIC);
 	s = PQtransactionStatus(c->pg);
 	return s == PQTRANS_INTRANS || s == PQTRANS_INERROR;
+}
+
+bool
+pgconn_tx_failed(const struct pgconn *c)
+{
+	OBJ_CHECK(c, PGCONN_MAGIC);
+	return PQtransactionStatus(c->pg) == PQTRANS_INERROR;
 }
 
 int

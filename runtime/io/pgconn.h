@@ -112,6 +112,9 @@ void pgconn_resume(struct pgconn *c);
 /* Is the session inside a transaction block, failed or not? */
 bool pgconn_in_tx(const struct pgconn *c);
 
+/* Is it inside one that has failed? */
+bool pgconn_tx_failed(const struct pgconn *c);
+
 /* Forget all prepared statements (the schema changed). */
 void pgconn_forget(struct pgconn *c);
 

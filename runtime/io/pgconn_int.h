@@ -120,6 +120,7 @@ void pgitem_pop(struct pgconn *c);
 bool pgread_drain(struct pgconn *c);
 void pgread_stream_mode(struct pgconn *c);
 void pgread_drop_held(struct pgconn *c);
+void pgread_notice(void *conn, const PGresult *res);
 
 void pgread_error(struct err *e, const PGresult *res);
 

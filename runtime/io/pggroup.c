@@ -338,6 +338,8 @@ forget_request(struct pgconn *c, struct pgreq *r)
 	r->group = NULL;
 	r->conn = NULL;
 	c->nreqs--;
+	if (r->rows != NULL)
+		rows_unpin(&r->rows); /* answered, but not at its Sync yet */
 }
 
 void

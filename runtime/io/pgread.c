@@ -8,6 +8,7 @@
  */
 #include "pgconn_int.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,6 +27,15 @@ copy_field(char *to, size_t size, const PGresult *res, int field)
 		s = "";
 	strncpy(to, s, size - 1);
 	to[size - 1] = 0;
+}
+
+/* Of the statement as it was sent; of one inside a function: 0. */
+static int
+position(const PGresult *res)
+{
+	const char *s = PQresultErrorField(res, PG_DIAG_STATEMENT_POSITION);
+
+	return s != NULL ? (int)strtol(s, NULL, 10) : 0;
 }
 
 /* The server's own words, freed of values. */
@@ -51,6 +61,36 @@ pgread_error(struct err *e, const PGresult *res)
 		   PG_DIAG_SOURCE_FUNCTION);
 	copy_field(e->constraint, sizeof(e->constraint), res,
 		   PG_DIAG_CONSTRAINT_NAME);
+	e->position = position(res);
+}
+
+/* To whoever runs the statement that is being answered, if he listens: a
+ * guest prints nothing. */
+void
+pgread_notice(void *conn, const PGresult *res)
+{
+	static const int fields[] = {PG_DIAG_MESSAGE_DETAIL,
+				     PG_DIAG_MESSAGE_HINT};
+	static const char *const heads[] = {"\nDETAIL: ", "\nHINT: "};
+	struct pgconn *c;
+	struct pgitem *it;
+	struct str text;
+
+	OBJ_CAST(c, conn, PGCONN_MAGIC);
+	it = pgitem_head(c);
+	if (it == NULL || it->req == NULL || it->req->notice == NULL)
+		return;
+	str_init(&text);
+	str_add(&text, PQresultErrorField(res, PG_DIAG_SEVERITY));
+	str_add(&text, ": ");
+	str_add(&text, PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY));
+	for (int i = 0; i < 2; i++)
+		if (PQresultErrorField(res, fields[i]) != NULL) {
+			str_add(&text, heads[i]);
+			str_add(&text, PQresultErrorField(res, fields[i]));
+		}
+	it->req->notice(it->req, text.at);
+	str_fini(&text);
 }
 
 /* What a cast to a name or a file's path tells, no rule of texts can know. */
@@ -219,13 +259,13 @@ static void
 take_tag(struct pgreq *r, PGresult *res)
 {
 	const char *tag = PQcmdStatus(res), *at = tag;
-	size_t n = 0;
+	size_t n = strnlen(tag, sizeof(r->tag) - 1);
 
-	for (; *at != 0 && *at != ' '; at++)
-		if (n < sizeof(r->tag) - 1)
-			r->tag[n++] = *at;
+	memcpy(r->tag, tag, n);
 	r->tag[n] = 0;
 	r->affected = -1;
+	while (*at != 0 && *at != ' ')
+		at++;
 	while (*at == ' ') {
 		if (at[1] < '0' || at[1] > '9')
 			return; /* CREATE TABLE */
@@ -258,8 +298,6 @@ take_rows(struct pgitem *it, PGresult *res)
 	struct pgreq *r = it->req;
 
 	take_tag(r, res);
-	if (r->flags & PGREQ_STREAM)
-		return; /* the empty end of a stream */
 	if (is_too_big(r, res)) {
 		fail_request(r, LUNATE_ETOOBIG, too_big);
 		return;

@@ -93,17 +93,22 @@ struct pgreq {
 
 	enum pgreq_fate fate;
 	bool maybe_ran;	   /* LOST: the server may have finished it */
-	struct rows *rows; /* DONE with a result; the caller's */
+	struct rows *rows; /* DONE with a result; the caller's.  Of a stream:
+			    * no rows, but their shape */
 	int64_t affected;  /* rows of the command tag, -1 = none */
-	char tag[16];	   /* first word of the command tag */
+	char tag[64];	   /* the command tag: "INSERT 0 3" */
 	uint64_t xid;	   /* 0 = not asked or none assigned */
 	int64_t sent_us;   /* when its group was sent */
 	int64_t ran_us;	   /* server time as seen from here */
+
 	/* Called once, at the end of the group; may free the request. */
 	void (*done)(struct pgreq *r);
 	/* PGREQ_STREAM: some rows, in order; the callee unpins them.  To hold
 	 * the stream back it calls pgconn_pause(). */
 	void (*chunk)(struct pgreq *r, struct rows *rows);
+	/* Or NULL: what the server says beside its answer ("NOTICE: ..."), as
+	 * it came, values and all: for who asked, not for a log. */
+	void (*notice)(struct pgreq *r, const char *text);
 
 	struct err err; /* last: pgreq_init() clears only its head */
 };

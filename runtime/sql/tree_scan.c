@@ -156,8 +156,10 @@ scan_refuse(const char *text, const PgQueryError *why, struct err *e)
 			 why->cursorpos);
 	err_set(e, LUNATE_ESYNTAX, "%.*s%s (the parser is PostgreSQL 15's)",
 		(int)what, why->message, where);
-	if (e != NULL)
+	if (e != NULL) {
 		memcpy(e->sqlstate, "42601", 6);
+		e->position = why->cursorpos;
+	}
 	return LUNATE_ESYNTAX;
 }
 

@@ -2,7 +2,7 @@
  *
  * keeper - runs one command and never lets it outlive the one who asked.
  *
- *   keeper [-u user] [-s signal] [-g grace_ms] [-l] -- command args...
+ *   keeper [-u user] [-s signal] [-g grace_ms] [-l] [-t] -- command args...
  *   keeper -r directory
  *
  * The one who asks holds the other end of two pipes:
@@ -24,7 +24,8 @@
  * alone instead: a command that starts a daemon on purpose.
  *
  * The command runs in a session of its own, as `user` if one is given, with
- * default signals, and gets `signal` even if this process is killed.
+ * default signals, and gets `signal` even if this process is killed.  With -t
+ * its standard input is a terminal, and becomes that of its session.
  */
 #include <err.h>
 #include <errno.h>
@@ -38,6 +39,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -53,6 +55,7 @@ static struct {
 	int stop_signal;
 	int grace_ms;
 	bool loose;
+	bool terminal;
 } opt = {.stop_signal = SIGTERM, .grace_ms = 8000};
 
 static pid_t child;
@@ -108,6 +111,8 @@ run(char **argv, pid_t parent)
 	sigset_t none;
 
 	setsid();
+	if (opt.terminal && ioctl(0, TIOCSCTTY, 0) != 0)
+		err(126, "no terminal");
 	for (int sig = 1; sig < NSIG; sig++)
 		signal(sig, SIG_DFL);
 	sigemptyset(&none);
@@ -224,7 +229,7 @@ options(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "+u:s:g:lr:")) != -1) {
+	while ((c = getopt(argc, argv, "+u:s:g:ltr:")) != -1) {
 		switch (c) {
 		case 'u':
 			opt.user = optarg;
@@ -237,6 +242,9 @@ options(int argc, char **argv)
 			break;
 		case 'l':
 			opt.loose = true;
+			break;
+		case 't':
+			opt.terminal = true;
 			break;
 		case 'r':
 			opt.remove = optarg;

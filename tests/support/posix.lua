@@ -60,7 +60,8 @@ local M = {}
 
 -- Linux, every architecture we build for.
 M.O_CLOEXEC = 0x80000
-M.O_RDONLY, M.O_WRONLY, M.O_CREAT, M.O_APPEND = 0, 1, 0x40, 0x400
+M.O_RDONLY, M.O_WRONLY, M.O_RDWR = 0, 1, 2
+M.O_CREAT, M.O_APPEND = 0x40, 0x400
 M.SIG = {
   HUP = 1, INT = 2, QUIT = 3, ABRT = 6, KILL = 9, USR1 = 10, SEGV = 11,
   USR2 = 12, PIPE = 13, TERM = 15, CONT = 18, STOP = 19,

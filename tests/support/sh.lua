@@ -94,6 +94,7 @@ Proc.__index = Proc
 ---@field err string? file of its standard error
 ---@field stop string|integer? signal that asks it to end ("TERM")
 ---@field loose boolean? leave what it left behind when it ends
+---@field tty string? a terminal: its input, output and errors (support.pty)
 
 local function keeper_argv(opts)
   local argv = { keeper }
@@ -103,6 +104,7 @@ local function keeper_argv(opts)
   if opts.user then add("-u", opts.user) end
   if opts.stop then add("-s", tostring(posix.signal(opts.stop))) end
   if opts.loose then add("-l") end
+  if opts.tty then add("-t") end
   add("--")
   for i = 1, #opts do add(tostring(opts[i])) end
   return argv
@@ -130,10 +132,11 @@ function M.spawn(opts)
   local input = "/dev/null"
   if opts.stdin then input = M.tmpfile(opts.stdin, ".in") end
   local write = posix.O_WRONLY + posix.O_CREAT + posix.O_APPEND
+  local tty = opts.tty and { opts.tty, posix.O_RDWR }
   self.keeper = posix.spawn(keeper_argv(opts), {
-    [0] = { input, 0 },
-    [1] = { self.out_path, write },
-    [2] = { self.err_path, write },
+    [0] = tty or { input, 0 },
+    [1] = tty or { self.out_path, write },
+    [2] = tty or { self.err_path, write },
     [3] = life, [4] = report_end, [5] = scratch.held,
   }, environment(opts), opts.cwd)
   posix.close(life)

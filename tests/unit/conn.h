@@ -31,7 +31,9 @@ struct ask {
 	int calls;	 /* of done() */
 	int place;	 /* the how-manieth answer it was */
 	size_t rows;	 /* of the answer, or of all chunks */
+	int ncols;	 /* of the answer; -1 = it was none of rows */
 	int chunks;	 /* calls of chunk() */
+	int notices;	 /* calls of notice(); the last one is in text */
 	int pause_at;	 /* chunk after which the stream pauses; 0 = none */
 	char text[2000]; /* first cell */
 	struct pgconn *conn;
@@ -130,8 +132,9 @@ done(struct pgreq *r)
 	a->place = ++answers;
 	if (r->rows == NULL)
 		return;
-	a->rows = rows_count(r->rows);
-	if (a->rows > 0 && rows_shape(r->rows)->ncols > 0) {
+	a->ncols = rows_shape(r->rows)->ncols;
+	a->rows += rows_count(r->rows);
+	if (rows_count(r->rows) > 0 && rows_shape(r->rows)->ncols > 0) {
 		cell = rows_cell(r->rows, 0, 0, &len);
 		snprintf(a->text, sizeof(a->text), "%s",
 			 cell != NULL ? cell : "NULL");
@@ -157,6 +160,7 @@ conn_ask(int i, unsigned flags, const char *sql)
 	struct ask *a = &asks[i];
 
 	memset(a, 0, sizeof(*a));
+	a->ncols = -1;
 	pgreq_init(&a->r);
 	a->r.flags = flags;
 	a->r.sql = sql;

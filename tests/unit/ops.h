@@ -95,8 +95,8 @@ done(struct op *op)
 	snprintf(r->why, sizeof(r->why), "%s", op->err.text);
 	if (op->rows != NULL) {
 		assert_int_equal(r->code, 0);
-		r->rows = rows_count(op->rows);
-		if (r->rows > 0) {
+		r->rows += rows_count(op->rows);
+		if (rows_count(op->rows) > 0) {
 			cell = rows_cell(op->rows, 0, 0, &len);
 			snprintf(r->text, sizeof(r->text), "%s",
 				 cell != NULL ? cell : "NULL");

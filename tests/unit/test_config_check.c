@@ -146,13 +146,10 @@ replicas_without_urls_are_noted(void **state)
 static void
 a_variable_that_looks_like_ours_and_is_none_is_noted(void **state)
 {
-	static const char *const env[] = {"LUNATE_SCHEMAS=x",
-					  "PATH=/bin",
-					  "DB_POOL_MAXX=9",
-					  "DB_POOL_MAX=9",
-					  "DB_HOST=h",
-					  "LUNATE_PG_BIN=/x",
-					  NULL};
+	static const char *const env[] = {
+		"LUNATE_SCHEMAS=x", "PATH=/bin",	 "DB_POOL_MAXX=9",
+		"DB_POOL_MAX=9",    "DB_HOST=h",	 "LUNATE_PG_BIN=/x",
+		"LUNATE_HISTORY=",  "LUNATE_PAGER=more", NULL};
 	struct config_notes notes;
 
 	config_notes_init(&notes);

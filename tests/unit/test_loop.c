@@ -382,6 +382,46 @@ a_loop_that_polls_looks_again_and_again(void **state)
 	assert_true(turns_of_a_wait(10000000) > 50);
 }
 
+static int fired;
+
+static void
+fd_ready(struct loop_fd *w)
+{
+	(void)w;
+	fired++;
+}
+
+static void
+a_descriptor_is_told_once_when_it_is_ready(void **state)
+{
+	struct loop_fd in, out;
+	int ends[2];
+
+	begin();
+	fired = 0;
+	assert_int_equal(pipe(ends), 0);
+	loop_fd_init(&in, loop, fd_ready);
+	loop_fd_init(&out, loop, fd_ready);
+	loop_fd_start(&in, ends[0], false);
+	loop_turn(loop, 0);
+	assert_int_equal(fired, 0);
+	loop_fd_start(&out, ends[1], true);
+	loop_turn(loop, 1);
+	assert_int_equal(fired, 1); /* a pipe has room */
+	assert_int_equal(write(ends[1], "ab", 2), 2);
+	loop_turn(loop, 1);
+	assert_int_equal(fired, 2);
+	loop_turn(loop, 0);
+	assert_int_equal(fired, 2); /* not again by itself */
+	loop_fd_start(&in, ends[0], false);
+	loop_fd_stop(&in);
+	loop_turn(loop, 0);
+	assert_int_equal(fired, 2);
+	close(ends[0]);
+	close(ends[1]);
+	loop_free(&loop);
+}
+
 int
 main(void)
 {
@@ -401,6 +441,7 @@ main(void)
 		cmocka_unit_test(
 			an_outer_wait_that_ended_inside_an_inner_one_ends),
 		cmocka_unit_test(time_goes_forward),
+		cmocka_unit_test(a_descriptor_is_told_once_when_it_is_ready),
 		cmocka_unit_test(letters_of_threads_wake_the_loop_in_order),
 		cmocka_unit_test(
 			a_letter_on_its_way_is_read_when_the_loop_ends),

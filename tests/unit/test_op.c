@@ -204,6 +204,46 @@ a_cancel_in_every_phase_ends_it_once(void **state)
 }
 
 static void
+an_interrupted_statement_ends_by_the_answer_of_the_server(void **state)
+{
+	struct tx_options o = {.session = true, .mode = POOL_LONG};
+	struct tx t;
+	struct err e;
+
+	ops_begin(1);
+	assert_int_equal(tx_init(&t, w, &o, &e), 0);
+	assert_int_equal(ops_in_tx(0, &t, "create temp table here ()"), 0);
+	ops_make(1, "select pg_sleep(60)")->tx = &t;
+	ops_start(1);
+	ops_in_flight(1);
+	assert_true(op_interrupt(&runs[1].op));
+	assert_int_equal(ops_wait(1), LUNATE_ECANCELLED);
+	assert_null(strstr(runs[1].why, "somebody else"));
+	while (pgconn_state(pool_member_conn(t.member)) != PGCONN_READY)
+		turn();
+	/* The session goes on, and what it has made is there. */
+	assert_int_equal(ops_in_tx(2, &t, "select from here"), 0);
+	tx_end(&t);
+	ops_end();
+}
+
+static void
+an_interrupted_statement_that_waits_is_not_sent(void **state)
+{
+	ops_begin(1);
+	take_the_only_connection();
+	ops_make(0, "create table never_made ()");
+	ops_start(0);
+	turn();
+	assert_true(op_interrupt(&runs[0].op));
+	assert_int_equal(ops_wait(0), LUNATE_ECANCELLED);
+	tx_end(&hog);
+	assert_string_equal(ops_ok("select to_regclass('never_made') is null"),
+			    "t");
+	ops_end();
+}
+
+static void
 a_refusal_may_be_cancelled_before_it_is_told(void **state)
 {
 	ops_open("/nonexistent", 1);
@@ -411,6 +451,8 @@ main(void)
 		T(a_deadline_that_passes_while_a_write_runs_leaves_it_in_doubt),
 		T(a_deadline_that_has_passed_already_sends_nothing),
 		T(a_cancel_in_every_phase_ends_it_once),
+		T(an_interrupted_statement_ends_by_the_answer_of_the_server),
+		T(an_interrupted_statement_that_waits_is_not_sent),
 		T(a_refusal_may_be_cancelled_before_it_is_told),
 		T(a_conflict_is_tried_again_as_often_as_its_class_says),
 		T(a_cancel_while_it_rests_before_a_retry_ends_it),

@@ -146,10 +146,10 @@ a_command_tells_its_tag_and_how_many_rows_it_touched(void **state)
 	conn_begin(4);
 	assert_int_equal(conn_run(0, "create temp table t (a int)")->r.affected,
 			 -1);
-	assert_string_equal(asks[0].r.tag, "CREATE");
+	assert_string_equal(asks[0].r.tag, "CREATE TABLE");
 	conn_run(1, "insert into t select generate_series(1, 3)");
 	assert_int_equal(asks[1].r.affected, 3);
-	assert_string_equal(asks[1].r.tag, "INSERT");
+	assert_string_equal(asks[1].r.tag, "INSERT 0 3");
 	conn_run(2, "update t set a = 0 where a > 3");
 	assert_int_equal(asks[2].r.affected, 0);
 	conn_close();

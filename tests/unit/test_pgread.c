@@ -40,9 +40,11 @@ a_stream_of_no_rows_ends_with_its_answer(void **state)
 	conn_wait(0, 1);
 	assert_int_equal(asks[0].r.fate, PGREQ_DONE);
 	assert_int_equal(asks[0].chunks, 0);
+	assert_int_equal(asks[0].ncols, 1); /* what it would have had */
 	stream(1, "set local work_mem = '4MB'", 0);
 	conn_wait(1, 1);
 	assert_int_equal(asks[1].r.fate, PGREQ_DONE);
+	assert_int_equal(asks[1].ncols, -1);
 	conn_close();
 }
 
@@ -74,6 +76,44 @@ a_stream_that_fails_in_the_middle_has_given_what_came_before(void **state)
 	assert_string_equal(asks[0].r.err.sqlstate, "22012");
 	assert_int_equal(asks[0].rows, 999);
 	assert_string_equal(conn_ok("select 1"), "1");
+	conn_close();
+}
+
+static void
+take_notice(struct pgreq *r, const char *text)
+{
+	struct ask *a = CONTAINER_OF(r, struct ask, r);
+
+	a->notices++;
+	snprintf(a->text, sizeof(a->text), "%s", text);
+}
+
+static void
+a_notice_goes_to_who_asked_for_the_statement(void **state)
+{
+	conn_begin(4);
+	conn_ask(0, 0,
+		 "do $$ begin raise warning 'a %', 'b' using detail = 'c', "
+		 "hint = 'd'; end $$");
+	asks[0].r.notice = take_notice;
+	conn_send(0, 1);
+	conn_ask(1, 0, "do $$ begin raise warning 'to nobody'; end $$");
+	conn_send(1, 1);
+	conn_wait(0, 2);
+	assert_int_equal(asks[0].notices, 1);
+	assert_string_equal(asks[0].text, "WARNING: a b\nDETAIL: c\nHINT: d");
+	assert_int_equal(asks[1].notices, 0);
+	conn_close();
+}
+
+static void
+an_error_tells_the_character_of_the_statement_where_it_is(void **state)
+{
+	conn_begin(4);
+	conn_run(0, "select '\xc3\xa9', nothing");
+	assert_int_equal(asks[0].r.err.position, 13);
+	conn_run(1, "select 1 / 0");
+	assert_int_equal(asks[1].r.err.position, 0);
 	conn_close();
 }
 
@@ -247,6 +287,9 @@ main(void)
 		cmocka_unit_test(
 			a_stream_comes_in_chunks_and_ends_with_its_answer),
 		cmocka_unit_test(a_stream_of_no_rows_ends_with_its_answer),
+		cmocka_unit_test(a_notice_goes_to_who_asked_for_the_statement),
+		cmocka_unit_test(
+			an_error_tells_the_character_of_the_statement_where_it_is),
 		cmocka_unit_test(streams_and_whole_results_take_turns),
 		cmocka_unit_test(
 			a_stream_that_fails_in_the_middle_has_given_what_came_before),

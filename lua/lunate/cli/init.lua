@@ -9,6 +9,7 @@
 --   split(argv, at)    (optional) the last word that is the command's own,
 --                      where what follows is somebody else's
 --                      (`lunate run script.lua --its-own`)
+--   arrange(argv)      (optional) the words as argparse understands them
 --
 -- Exit codes: 0 done, 1 it failed, 2 it was asked wrongly.  What went wrong is
 -- one line on stderr, "lunate: ...".
@@ -18,6 +19,8 @@ local M = { OK = 0, FAILED = 1, USAGE = 2 }
 
 local COMMANDS = {
   require "lunate.cli.run",
+  require "lunate.cli.query",
+  require "lunate.cli.repl",
   require "lunate.cli.dev",
   require "lunate.cli.doctor",
   require "lunate.cli.ctl",
@@ -97,6 +100,10 @@ local function run(argv)
     argv = { "version" }
   end
   local cli = build()
+  local entry = cli.commands[argv[1]]
+  if entry and entry.command.arrange then
+    argv = entry.command.arrange(argv)
+  end
   local ours, theirs = divide(cli, argv)
   local parsed, ok, args = pcall(cli.parser.pparse, cli.parser, ours)
   if cli.help then

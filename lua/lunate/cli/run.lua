@@ -1,4 +1,6 @@
 -- lunate run - a script against the database.
+local url_of = require "lunate.cli.url"
+
 local M = { name = "run", summary = "Run a Lua script." }
 
 -- Options that are followed by a value, so that the script is found.
@@ -35,24 +37,6 @@ function M.split(argv, at)
   return at
 end
 
--- The URL to use, starting the development server where none was named.
-local function choose_url(args)
-  local url = args.url or os.getenv("DATABASE_URL")
-  if url and url ~= "" then
-    return url
-  end
-  local function say(text)
-    io.stderr:write("lunate: ", text, "\n")
-  end
-  local started, err = require("lunate.dev").start({ say = say })
-  if not started then
-    return nil, "no DATABASE_URL, and the development server does not start: "
-      .. err
-  end
-  say("no DATABASE_URL: using the development server (see: lunate dev status)")
-  return started.url
-end
-
 function M.run(args, cli)
   local file, why = io.open(args.script, "rb")
   if not file then
@@ -63,7 +47,7 @@ function M.run(args, cli)
   if not found then
     return cli.fail("the runtime is not here; build it with: make")
   end
-  local url, err = choose_url(args)
+  local url, err = url_of.choose(args.url)
   if not url then
     return cli.fail(err)
   end
