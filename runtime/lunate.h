@@ -41,7 +41,8 @@
  * the call.
  *
  * Errors.  A function that can fail returns 0 or a negative LUNATE_E code and
- * then has filled `*e` (which may be NULL); no memory is needed for it.  Its
+ * then has filled `*e` (which may be NULL, and is left alone on success); no
+ * memory is needed for it.  Its
  * text names cause and remedy and holds no value of a row or a parameter.
  *
  * A guest in the host's house: no signal handlers, no SIGPIPE, nothing on
@@ -418,7 +419,7 @@ typedef void lunate_done(void *arg, struct lunate_rows *rows,
 
 /* Where and with what done() is called. */
 struct lunate_then {
-	size_t size; /* lunate_then() sets it */
+	size_t size; /* lunate_then_of() sets it */
 	lunate_done *done;
 	void *arg;
 	/* NULL: on the worker, between two other things it does, so done()
@@ -429,7 +430,7 @@ struct lunate_then {
 };
 
 static inline struct lunate_then
-lunate_then(lunate_done *done, void *arg)
+lunate_then_of(lunate_done *done, void *arg)
 {
 	struct lunate_then t;
 
@@ -467,7 +468,8 @@ LUNATE_API int lunate_port_run(struct lunate_port *p, int most);
  * port is freed.  The loop's thread calls it; libev 4. */
 LUNATE_API void lunate_port_watch(struct lunate_port *p, struct ev_loop *loop);
 
-/* LUNATE_EBUSY, and nothing happens, while answers are on their way to it. */
+/* LUNATE_EBUSY, and nothing happens, while answers or events are on their way
+ * to it or lie in it: run it first, also after lunate_unlisten(). */
 LUNATE_API int lunate_port_free(struct lunate_port **p);
 
 /* ---- rows -------------------------------------------------------------- */
@@ -564,7 +566,7 @@ LUNATE_API LUNATE_MUST_USE int lunate_begin(struct lunate *db,
 					    struct lunate_tx **tx,
 					    struct lunate_error *e);
 
-/* Takes the transaction, however it ends.  When a statement in it failed it
+/* Takes the transaction, however it ends, and the cursors in it.  When a statement in it failed it
  * is rolled back and that statement's error is returned.  LUNATE_EINDOUBT:
  * the connection died while it committed. */
 LUNATE_API LUNATE_MUST_USE int lunate_commit(struct lunate_tx **tx,
@@ -605,8 +607,9 @@ struct lunate_outcome {
 };
 
 /* Independent statements, `concurrency` of them at a time, the more urgent
- * first; one that fails stops no other.  What is retryable is tried again. */
-struct lunate_batch {
+ * first; one that fails stops no other.  What is retryable is tried again, on
+ * top of what the runtime itself tries again: reads, and conflicts. */
+struct lunate_operations {
 	size_t size; /* lunate_batch_of() sets it */
 	const struct lunate_call *calls;
 	struct lunate_outcome *outcomes; /* room for n */
@@ -616,11 +619,11 @@ struct lunate_batch {
 	size_t failures; /* out */
 };
 
-static inline struct lunate_batch
+static inline struct lunate_operations
 lunate_batch_of(const struct lunate_call *calls,
 		struct lunate_outcome *outcomes, size_t n)
 {
-	struct lunate_batch b;
+	struct lunate_operations b;
 
 	memset(&b, 0, sizeof(b));
 	b.size = sizeof(b);
@@ -634,14 +637,14 @@ lunate_batch_of(const struct lunate_call *calls,
 /* Waits for all.  0 also when some failed: b->failures counts them.  Calls
  * inside a transaction do not belong here (LUNATE_EINVAL). */
 LUNATE_API LUNATE_MUST_USE int lunate_batch(struct lunate *db,
-					    struct lunate_batch *b,
+					    struct lunate_operations *b,
 					    struct lunate_error *e);
 
 /* ---- streams and COPY -------------------------------------------------- */
 
 /* A result of any size in small memory: on a connection of its own, or as a
- * cursor of call->tx, which may run other statements meanwhile.  Errors of the
- * statement come with the first rows. */
+ * cursor of call->tx, which may run other statements meanwhile.  The statement
+ * is sent with the first lunate_stream_next(), which also has its errors. */
 LUNATE_API LUNATE_MUST_USE int lunate_stream_open(
 	struct lunate *db, const struct lunate_call *call,
 	struct lunate_stream **s, struct lunate_error *e);
@@ -696,7 +699,8 @@ LUNATE_API LUNATE_MUST_USE int lunate_copy_run(struct lunate *db,
 
 /* Loads a Lua file that returns a table of functions, into a LuaJIT of every
  * worker.  In it `require "lunate"` is the module of lua/README.md, and
- * lunate.open() without options is this runtime. */
+ * lunate.open() without options is this runtime.  LUNATE_EIO: it cannot be
+ * read, or is no Lua; LUNATE_EINVAL: it returns no table. */
 LUNATE_API LUNATE_MUST_USE int lunate_load(struct lunate *db, const char *path,
 					   struct lunate_script **s,
 					   struct lunate_error *e);
@@ -730,7 +734,8 @@ lunate_lua_of(const char *function, const struct lunate_value *values,
 /* Runs it as a task of one worker.  What it returns is one row with a column
  * for each value: boolean is bool, number float8 (int8 when it is whole),
  * int64 int8, string bytes as they are (type 25), table json, nil NULL.  An
- * error that it raises or returns as nil, err is the error. */
+ * error that it raises or returns as nil, err is the error; one that it handles
+ * itself, a deadline for instance, is not. */
 LUNATE_API LUNATE_MUST_USE int lunate_run(struct lunate_script *s,
 					  const struct lunate_lua *call,
 					  struct lunate_rows **rows,

@@ -47,7 +47,7 @@ static void
 ask(struct app *a, struct lunate_call *call, lunate_done *done,
     uint64_t *ticket)
 {
-	struct lunate_then then = lunate_then(done, a);
+	struct lunate_then then = lunate_then_of(done, a);
 
 	then.port = a->port;
 	then.ticket = ticket;

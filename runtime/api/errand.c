@@ -58,8 +58,9 @@ int
 errand_then(struct errand *q, const struct lunate_then *given, struct err *e)
 {
 	struct lunate_then then;
-	const struct sized s = {&then, sizeof(then), given,
-				"struct lunate_then; begin with lunate_then()"};
+	const struct sized s = {
+		&then, sizeof(then), given,
+		"struct lunate_then; begin with lunate_then_of()"};
 
 	if (sized_take(&s, e) < 0)
 		return e->code;

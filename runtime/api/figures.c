@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "figures.h"
 
+#include <math.h>
+
 #include "events.h"
 #include "metrics.h"
 
@@ -29,6 +31,9 @@ figures_metrics(struct worker *w)
 
 	metrics_read(w, &m);
 	for (int i = 0; (row = metrics_row(i, &m, &value)) != NULL; i++)
-		json_object_set_new(all, row->name, json_real(value));
+		json_object_set_new(all, row->name,
+				    value == floor(value)
+					    ? json_integer((json_int_t)value)
+					    : json_real(value));
 	return all;
 }

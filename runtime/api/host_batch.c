@@ -37,7 +37,7 @@ struct pause {
 
 struct lanes {
 	struct lunate *db;
-	struct lunate_batch *b;
+	struct lunate_operations *b;
 	size_t *order;
 	size_t next;	 /* atomic: place in order */
 	size_t failures; /* atomic */
@@ -47,7 +47,7 @@ struct lanes {
 
 /* Calls stand as far apart as the host's struct is long. */
 static const struct lunate_call *
-call_of(const struct lunate_batch *b, size_t i)
+call_of(const struct lunate_operations *b, size_t i)
 {
 	return (const struct lunate_call *)((const char *)b->calls +
 					    i * b->calls[0].size);
@@ -62,7 +62,7 @@ static void on_done(void *arg, struct lunate_rows *rows,
 static bool
 submit(struct lane *l, struct lunate_error *e)
 {
-	struct lunate_then then = lunate_then(on_done, l);
+	struct lunate_then then = lunate_then_of(on_done, l);
 
 	return lunate_query_async(l->all->db, call_of(l->all->b, l->i), &then,
 				  e) == 0;
@@ -160,7 +160,7 @@ static void
 on_done(void *arg, struct lunate_rows *rows, const struct lunate_error *e)
 {
 	struct lane *l = arg;
-	struct lunate_batch *b = l->all->b;
+	struct lunate_operations *b = l->all->b;
 
 	if (e != NULL && e->retryable && l->attempts < b->retries) {
 		l->attempts++;
@@ -200,7 +200,7 @@ put_in_order(struct lanes *all)
 }
 
 static int
-check(const struct lunate_batch *b, struct err *e)
+check(const struct lunate_operations *b, struct err *e)
 {
 	if (b->n > 0 && (b->calls == NULL || b->outcomes == NULL))
 		return err_set(e, LUNATE_EINVAL,
@@ -240,13 +240,13 @@ run_lanes(struct lanes *all, int n)
 }
 
 int
-lunate_batch(struct lunate *db, struct lunate_batch *given,
+lunate_batch(struct lunate *db, struct lunate_operations *given,
 	     struct lunate_error *e)
 {
-	struct lunate_batch own, *b = &own;
+	struct lunate_operations own, *b = &own;
 	const struct sized s = {
 		b, sizeof(*b), given,
-		"struct lunate_batch; begin with lunate_batch_of()"};
+		"struct lunate_operations; begin with lunate_batch_of()"};
 	struct lanes all = {.db = db, .b = b};
 	struct err why;
 	size_t n;

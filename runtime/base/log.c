@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "log.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,13 +21,17 @@ static const char *const words[] = {
 static void
 to_stderr(void *arg, enum log_level level, const char *line, size_t len)
 {
+	const struct log *lg;
 	struct str s;
 	ssize_t n;
 
+	OBJ_CAST(lg, arg, LOG_MAGIC);
+	if (lg->fd < 0)
+		return;
 	str_init(&s);
 	str_addn(&s, line, len);
 	str_addc(&s, '\n');
-	n = write(STDERR_FILENO, s.at, s.len);
+	n = write(lg->fd, s.at, s.len);
 	(void)n; /* there is nobody left to tell */
 	str_fini(&s);
 }
@@ -38,7 +43,8 @@ log_init(struct log *lg, enum log_level level, enum log_form form,
 	OBJ_INIT(lg, LOG_MAGIC);
 	lg->form = form;
 	lg->sink = sink != NULL ? sink : to_stderr;
-	lg->arg = NULL;
+	lg->arg = sink != NULL ? NULL : lg;
+	lg->fd = sink != NULL ? -1 : fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
 	log_set_level(lg, level);
 }
 
@@ -259,5 +265,7 @@ void
 log_fini(struct log *lg)
 {
 	OBJ_CHECK(lg, LOG_MAGIC);
+	if (lg->fd >= 0)
+		close(lg->fd);
 	OBJ_FINI(lg);
 }

@@ -66,6 +66,7 @@ struct log {
 	enum log_form form;
 	log_sink *sink;
 	void *arg; /* the sink's */
+	int fd;	   /* stderr as it was at the start, or -1 */
 };
 
 enum log_kind { LOG_KIND_INT, LOG_KIND_STR };
@@ -94,7 +95,9 @@ struct log_event {
 	size_t nvalues;
 };
 
-/* A NULL sink is a line on stderr. */
+/* A NULL sink is a line on stderr as it is now: a host may close descriptor 2,
+ * which is then a socket, perhaps.  With none nothing is written.  The log
+ * stays where it is until log_fini(). */
 void log_init(struct log *lg, enum log_level level, enum log_form form,
 	      log_sink *sink);
 void log_set_level(struct log *lg, enum log_level level);

@@ -87,9 +87,9 @@ int main(void)
 		lunate_bool(1), lunate_real(1.5), lunate_textn("n", 1)};
 	struct lunate_call c = lunate_sql("select 1", v, 8);
 	struct lunate_who w = lunate_nobody();
-	struct lunate_then t = lunate_then(0, 0);
+	struct lunate_then t = lunate_then_of(0, 0);
 	struct lunate_tx_options x = lunate_tx_defaults();
-	struct lunate_batch b = lunate_batch_of(&c, 0, 1);
+	struct lunate_operations b = lunate_batch_of(&c, 0, 1);
 	struct lunate_copy p = lunate_copy_of("copy");
 	struct lunate_lua l = lunate_lua_of("f", v, 8);
 	return (int)(o.size + c.size + w.size + t.size + x.size + b.size +

@@ -110,14 +110,14 @@ static const struct place places[] = {
 	SIZE(lunate_outcome, 776),
 	FIELD(lunate_outcome, rows, 0, 8),
 	FIELD(lunate_outcome, error, 8, 768),
-	SIZE(lunate_batch, 48),
-	FIELD(lunate_batch, size, 0, 8),
-	FIELD(lunate_batch, calls, 8, 8),
-	FIELD(lunate_batch, outcomes, 16, 8),
-	FIELD(lunate_batch, n, 24, 8),
-	FIELD(lunate_batch, concurrency, 32, 4),
-	FIELD(lunate_batch, retries, 36, 4),
-	FIELD(lunate_batch, failures, 40, 8),
+	SIZE(lunate_operations, 48),
+	FIELD(lunate_operations, size, 0, 8),
+	FIELD(lunate_operations, calls, 8, 8),
+	FIELD(lunate_operations, outcomes, 16, 8),
+	FIELD(lunate_operations, n, 24, 8),
+	FIELD(lunate_operations, concurrency, 32, 4),
+	FIELD(lunate_operations, retries, 36, 4),
+	FIELD(lunate_operations, failures, 40, 8),
 	SIZE(lunate_copy, 72),
 	FIELD(lunate_copy, size, 0, 8),
 	FIELD(lunate_copy, sql, 8, 8),
@@ -271,9 +271,9 @@ what_a_helper_fills_begins_with_its_size(void **state)
 	STARTS(lunate_options, lunate_defaults());
 	STARTS(lunate_who, lunate_nobody());
 	STARTS(lunate_call, lunate_sql("", NULL, 0));
-	STARTS(lunate_then, lunate_then(NULL, NULL));
+	STARTS(lunate_then, lunate_then_of(NULL, NULL));
 	STARTS(lunate_tx_options, lunate_tx_defaults());
-	STARTS(lunate_batch, lunate_batch_of(NULL, NULL, 0));
+	STARTS(lunate_operations, lunate_batch_of(NULL, NULL, 0));
 	STARTS(lunate_copy, lunate_copy_of(""));
 	STARTS(lunate_lua, lunate_lua_of("", NULL, 0));
 	assert_int_equal(lunate_tx_defaults().retries, 3);

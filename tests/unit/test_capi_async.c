@@ -41,7 +41,7 @@ static int
 ask(int i, const char *sql, struct lunate_port *where)
 {
 	struct lunate_call c = lunate_sql(sql, NULL, 0);
-	struct lunate_then t = lunate_then(answer_done, &answers[i]);
+	struct lunate_then t = lunate_then_of(answer_done, &answers[i]);
 
 	t.port = where;
 	t.ticket = &answers[i].ticket;
@@ -125,7 +125,7 @@ what_is_handed_in_is_copied(void **state)
 	struct lunate_who who = lunate_nobody();
 	struct lunate_context *ctx;
 	struct lunate_call c = lunate_sql(sql, v, 2);
-	struct lunate_then t = lunate_then(answer_done, &answers[0]);
+	struct lunate_then t = lunate_then_of(answer_done, &answers[0]);
 
 	who.user = "u";
 	ok(lunate_context_new(&who, &ctx, &er));
@@ -152,7 +152,7 @@ static void
 a_statement_may_be_freed_while_it_runs(void **state)
 {
 	struct lunate_call c = lunate_sql(NULL, NULL, 0);
-	struct lunate_then t = lunate_then(answer_done, &answers[0]);
+	struct lunate_then t = lunate_then_of(answer_done, &answers[0]);
 	struct lunate_statement *s;
 
 	ok(lunate_prepare("select 'kept' from pg_sleep(0.05)", &s, &er));
@@ -228,7 +228,7 @@ static void
 next_done(void *arg, struct lunate_rows *rows, const struct lunate_error *e)
 {
 	struct lunate_call c = lunate_sql("select 1", NULL, 0);
-	struct lunate_then t = lunate_then(next_done, NULL);
+	struct lunate_then t = lunate_then_of(next_done, NULL);
 
 	lunate_rows_free(&rows);
 	assert_null(e);
@@ -260,7 +260,7 @@ static void
 nosy_done(void *arg, struct lunate_rows *rows, const struct lunate_error *e)
 {
 	struct lunate_call c = lunate_sql("select 1", NULL, 0);
-	struct lunate_batch b = lunate_batch_of(&c, NULL, 0);
+	struct lunate_operations b = lunate_batch_of(&c, NULL, 0);
 	struct lunate_copy copy = lunate_copy_of("copy (select 1) to stdout");
 	struct lunate_work work = {counting_work, NULL};
 	struct lunate_stream *s = NULL;
@@ -282,7 +282,7 @@ static void
 blocking_calls_are_refused_where_they_would_block_a_worker(void **state)
 {
 	struct lunate_call c = lunate_sql("select 1", NULL, 0);
-	struct lunate_then t = lunate_then(nosy_done, &answers[0]);
+	struct lunate_then t = lunate_then_of(nosy_done, &answers[0]);
 
 	ok(lunate_query_async(db, &c, &t, &er));
 	answer_wait(&answers[0]);
@@ -307,7 +307,7 @@ static void
 a_worker_cannot_close_its_runtime(void **state)
 {
 	struct lunate_call c = lunate_sql("select 1", NULL, 0);
-	struct lunate_then t = lunate_then(closing_done, &answers[0]);
+	struct lunate_then t = lunate_then_of(closing_done, &answers[0]);
 
 	ok(lunate_query_async(db, &c, &t, &er));
 	answer_wait(&answers[0]);
@@ -328,7 +328,7 @@ static void
 in_a_port_s_callback_a_blocking_call_is_fine(void **state)
 {
 	struct lunate_call c = lunate_sql("select 1", NULL, 0);
-	struct lunate_then t = lunate_then(waiting_done, &answers[0]);
+	struct lunate_then t = lunate_then_of(waiting_done, &answers[0]);
 
 	t.port = port;
 	codes[0] = 1;
@@ -341,14 +341,14 @@ static void
 what_cannot_be_begun_calls_nobody(void **state)
 {
 	struct lunate_call c = lunate_sql(NULL, NULL, 0);
-	struct lunate_then t = lunate_then(answer_done, &answers[0]);
+	struct lunate_then t = lunate_then_of(answer_done, &answers[0]);
 
 	refused(LUNATE_EINVAL, lunate_query_async(db, &c, &t, &er));
 	c.sql = "select 1";
 	refused(LUNATE_EINVAL, lunate_query_async(db, &c, NULL, &er));
 	t.done = NULL;
 	refused(LUNATE_EINVAL, lunate_query_async(db, &c, &t, &er));
-	t = lunate_then(answer_done, &answers[0]);
+	t = lunate_then_of(answer_done, &answers[0]);
 	t.size = 0;
 	refused(LUNATE_EINVAL, lunate_query_async(db, &c, &t, &er));
 	assert_int_equal(capi_run("select 1"), 0);
@@ -424,7 +424,7 @@ static void
 a_deadline_ends_an_async_call(void **state)
 {
 	struct lunate_call c = lunate_sql("select pg_sleep(100)", NULL, 0);
-	struct lunate_then t = lunate_then(answer_done, &answers[0]);
+	struct lunate_then t = lunate_then_of(answer_done, &answers[0]);
 
 	t.port = port;
 	c.timeout = 0.05;
@@ -454,7 +454,8 @@ a_libev_loop_runs_its_port(void **state)
 	lunate_port_watch(port, loop);
 	steps = 10;
 	for (int i = 0; i < 10; i++) {
-		struct lunate_then t = lunate_then(breaking_done, &answers[i]);
+		struct lunate_then t = lunate_then_of(breaking_done,
+						      &answers[i]);
 
 		t.port = port;
 		ok(lunate_query_async(db, &c, &t, &er));

@@ -34,7 +34,7 @@ end(void **state)
 static void
 every_call_of_a_batch_has_its_own_answer(void **state)
 {
-	struct lunate_batch b = lunate_batch_of(calls, outcomes, N);
+	struct lunate_operations b = lunate_batch_of(calls, outcomes, N);
 	struct lunate_value v[N];
 
 	for (int i = 0; i < N; i++) {
@@ -56,7 +56,7 @@ every_call_of_a_batch_has_its_own_answer(void **state)
 static void
 one_that_fails_stops_no_other(void **state)
 {
-	struct lunate_batch b = lunate_batch_of(calls, outcomes, N);
+	struct lunate_operations b = lunate_batch_of(calls, outcomes, N);
 
 	for (int i = 0; i < N; i += 3)
 		calls[i].sql = i % 2 == 0 ? "select 1/0" : "selec";
@@ -76,7 +76,7 @@ one_that_fails_stops_no_other(void **state)
 static int
 attempts(int retries)
 {
-	struct lunate_batch b = lunate_batch_of(calls, outcomes, 2);
+	struct lunate_operations b = lunate_batch_of(calls, outcomes, 2);
 	int before = server_int("select last_value from tries");
 
 	calls[0].sql = "select conflicts()";
@@ -109,7 +109,7 @@ what_is_retryable_is_tried_again_as_often_as_said(void **state)
 static void
 at_most_as_many_as_said_run_at_once(void **state)
 {
-	struct lunate_batch b = lunate_batch_of(calls, outcomes, 8);
+	struct lunate_operations b = lunate_batch_of(calls, outcomes, 8);
 
 	for (int i = 0; i < 8; i++)
 		calls[i].sql =
@@ -135,7 +135,7 @@ the_more_urgent_go_first(void **state)
 	const int order[] = {LUNATE_PRIORITY_LOW, LUNATE_PRIORITY_NORMAL,
 			     LUNATE_PRIORITY_HIGH, LUNATE_PRIORITY_CRITICAL};
 	struct lunate_value v[12];
-	struct lunate_batch b = lunate_batch_of(calls, outcomes, 12);
+	struct lunate_operations b = lunate_batch_of(calls, outcomes, 12);
 
 	ok(capi_run("drop table if exists urgent"));
 	ok(capi_run("create table urgent (id serial, p int)"));
@@ -156,7 +156,7 @@ the_more_urgent_go_first(void **state)
 static void
 a_call_inside_a_transaction_does_not_belong_here(void **state)
 {
-	struct lunate_batch b = lunate_batch_of(calls, outcomes, 2);
+	struct lunate_operations b = lunate_batch_of(calls, outcomes, 2);
 	struct lunate_tx *tx;
 
 	ok(lunate_begin(db, NULL, &tx, &er));
@@ -168,7 +168,7 @@ a_call_inside_a_transaction_does_not_belong_here(void **state)
 static void
 a_batch_of_nothing_succeeds(void **state)
 {
-	struct lunate_batch b = lunate_batch_of(NULL, NULL, 0);
+	struct lunate_operations b = lunate_batch_of(NULL, NULL, 0);
 
 	ok(lunate_batch(db, &b, &er));
 	assert_int_equal(b.failures, 0);
@@ -177,7 +177,7 @@ a_batch_of_nothing_succeeds(void **state)
 static void
 a_batch_that_says_nothing_sensible_is_refused(void **state)
 {
-	struct lunate_batch b = lunate_batch_of(calls, outcomes, 1);
+	struct lunate_operations b = lunate_batch_of(calls, outcomes, 1);
 
 	b.concurrency = -1;
 	refused(LUNATE_EINVAL, lunate_batch(db, &b, &er));

@@ -281,7 +281,7 @@ a_call_without_waiting_answers_like_a_query(void **state)
 {
 	struct lunate_value v = lunate_int(3);
 	struct lunate_lua c = lunate_lua_of("sum", &v, 1);
-	struct lunate_then t = lunate_then(answer_done, &a);
+	struct lunate_then t = lunate_then_of(answer_done, &a);
 
 	ok(lunate_run_async(script, &c, &t, &er));
 	answer_wait(&a);
@@ -294,7 +294,7 @@ static void
 a_call_that_waits_can_be_cancelled(void **state)
 {
 	struct lunate_lua c = lunate_lua_of("sleep", NULL, 0);
-	struct lunate_then t = lunate_then(answer_done, &a);
+	struct lunate_then t = lunate_then_of(answer_done, &a);
 
 	t.ticket = &a.ticket;
 	ok(lunate_run_async(script, &c, &t, &er));
@@ -309,7 +309,7 @@ a_script_may_be_freed_while_it_runs(void **state)
 	struct lunate_value v = lunate_text("select 'done' as d "
 					    "from pg_sleep(0.1)");
 	struct lunate_lua c = lunate_lua_of("refused", &v, 1);
-	struct lunate_then t = lunate_then(answer_done, &a);
+	struct lunate_then t = lunate_then_of(answer_done, &a);
 
 	ok(lunate_run_async(script, &c, &t, &er));
 	lunate_script_free(&script);

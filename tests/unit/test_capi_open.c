@@ -195,7 +195,7 @@ static int
 ask(struct answer *to, const char *sql)
 {
 	struct lunate_call c = lunate_sql(sql, NULL, 0);
-	struct lunate_then t = lunate_then(answer_done, to);
+	struct lunate_then t = lunate_then_of(answer_done, to);
 
 	return lunate_query_async(db, &c, &t, &er);
 }
@@ -271,7 +271,7 @@ static void
 handles_stay_valid_for_being_freed(void **state)
 {
 	struct lunate_call c = lunate_sql("select 1", NULL, 0);
-	struct lunate_then t = lunate_then(answer_done, &a);
+	struct lunate_then t = lunate_then_of(answer_done, &a);
 	struct lunate_statement *s;
 	struct lunate_stream *stream;
 	struct lunate_port *port;

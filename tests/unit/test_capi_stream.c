@@ -225,7 +225,7 @@ rows_of_a_stream_outlive_it(void **state)
 static void
 read_without_waiting_it_answers_rows_and_then_nothing(void **state)
 {
-	struct lunate_then t = lunate_then(answer_done, &a);
+	struct lunate_then t = lunate_then_of(answer_done, &a);
 	int64_t n = 0;
 	size_t got = 1;
 
@@ -245,7 +245,7 @@ read_without_waiting_it_answers_rows_and_then_nothing(void **state)
 static void
 one_next_at_a_time(void **state)
 {
-	struct lunate_then t = lunate_then(answer_done, &a);
+	struct lunate_then t = lunate_then_of(answer_done, &a);
 
 	answer_init(&a);
 	answer_init(&b);

@@ -115,7 +115,7 @@ static void
 a_rollback_cancels_what_still_runs_in_it(void **state)
 {
 	struct lunate_call c = lunate_sql("select pg_sleep(100)", NULL, 0);
-	struct lunate_then t = lunate_then(answer_done, &a);
+	struct lunate_then t = lunate_then_of(answer_done, &a);
 
 	answer_init(&a);
 	begin_tx();
@@ -133,7 +133,7 @@ a_rollback_cancels_what_still_runs_in_it(void **state)
 static void
 a_commit_without_waiting_answers_later(void **state)
 {
-	struct lunate_then t = lunate_then(answer_done, &a);
+	struct lunate_then t = lunate_then_of(answer_done, &a);
 
 	answer_init(&a);
 	begin_tx();

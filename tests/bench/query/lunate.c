@@ -93,7 +93,7 @@ ask(struct chain *c, enum statement s, const struct lunate_value *values,
 {
 	int n = s == INSERT || s == UPDATE ? 2 : 1;
 	struct lunate_call call = lunate_sql(NULL, values, n);
-	struct lunate_then then = lunate_then(done, c);
+	struct lunate_then then = lunate_then_of(done, c);
 	struct lunate_error e;
 
 	call.statement = statements[s];
@@ -208,7 +208,7 @@ committed(void *arg, struct lunate_rows *rows, const struct lunate_error *e)
 static void
 commit(struct chain *c)
 {
-	struct lunate_then then = lunate_then(committed, c);
+	struct lunate_then then = lunate_then_of(committed, c);
 	struct lunate_error e;
 
 	must(lunate_commit_async(&c->tx, &then, &e), &e);

@@ -246,9 +246,9 @@ child(struct lunate_tx *tx, struct lunate_script *script,
 {
 	const char *const tags[] = {"t", NULL};
 	struct lunate_call c = lunate_sql("select 1", NULL, 0), in_tx = c;
-	struct lunate_then then = lunate_then(nobody, NULL);
+	struct lunate_then then = lunate_then_of(nobody, NULL);
 	struct lunate_outcome out;
-	struct lunate_batch b = lunate_batch_of(&c, &out, 1);
+	struct lunate_operations b = lunate_batch_of(&c, &out, 1);
 	struct lunate_copy copy = lunate_copy_of("copy (select 1) to stdout");
 	struct lunate_ear ear = {sizeof(ear), "*", no_event, NULL, NULL};
 	struct lunate_lua lua = lunate_lua_of("f", NULL, 0);

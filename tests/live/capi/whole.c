@@ -114,7 +114,7 @@ batches(void)
 				       lunate_sql("selec", NULL, 0),
 				       lunate_sql("select 1/0", NULL, 0)};
 	struct lunate_outcome outcomes[3];
-	struct lunate_batch b = lunate_batch_of(calls, outcomes, 3);
+	struct lunate_operations b = lunate_batch_of(calls, outcomes, 3);
 
 	must(lunate_batch(db, &b, &e) == 0 && b.failures == 2);
 	for (int i = 0; i < 3; i++)
@@ -171,7 +171,7 @@ static void
 ask(const char *sql, struct lunate_port *where, uint64_t *ticket)
 {
 	struct lunate_call c = lunate_sql(sql, NULL, 0);
-	struct lunate_then t = lunate_then(done, NULL);
+	struct lunate_then t = lunate_then_of(done, NULL);
 
 	t.port = where;
 	t.ticket = ticket;
