@@ -566,8 +566,9 @@ LUNATE_API LUNATE_MUST_USE int lunate_begin(struct lunate *db,
 					    struct lunate_tx **tx,
 					    struct lunate_error *e);
 
-/* Takes the transaction, however it ends, and the cursors in it.  When a statement in it failed it
- * is rolled back and that statement's error is returned.  LUNATE_EINDOUBT:
+/* Takes the transaction, however it ends, and the cursors in it.  When a
+ * statement in it failed it is rolled back and that statement's error is
+ * returned.  LUNATE_EINDOUBT:
  * the connection died while it committed. */
 LUNATE_API LUNATE_MUST_USE int lunate_commit(struct lunate_tx **tx,
 					     struct lunate_error *e);

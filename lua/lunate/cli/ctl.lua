@@ -1,7 +1,10 @@
 -- lunate ctl - talks to the runtimes of this user that run now.
-local M = { name = "ctl", summary = "Ask or change a running runtime." }
+local json = require "lunate.cli.json"
+local runtimes_of = require "lunate.cli.runtimes"
 
-local SECONDS = 5
+local ask, encode = runtimes_of.ask, json.encode
+
+local M = { name = "ctl", summary = "Ask or change a running runtime." }
 
 function M.define(parser)
   parser:option("--pid", "Which process, when several run."):args(1)
@@ -13,25 +16,6 @@ function M.define(parser)
   parser:epilog("A runtime is found by its socket, STATE_DIR/run/PID-N.sock.  "
     .. "It is there a\nsecond after the runtime was opened, unless "
     .. "control_socket is false.")
-end
-
-local function encode(value)
-  return (require("cjson").encode(value):gsub("\\/", "/"))
-end
-
--- The result of a request; nil and the reason when it was refused.
-local function ask(runtime, request, value)
-  local core, cjson = require "lunate.core", require "cjson"
-  local text, err = core.ctl_ask(runtime.path,
-    cjson.encode { command = request, arg = value }, SECONDS)
-  if not text then
-    return nil, err.message
-  end
-  local answer = cjson.decode(text)
-  if answer.ok then
-    return answer.result
-  end
-  return nil, answer.error.message
 end
 
 local function is_plain(value)
@@ -95,7 +79,7 @@ local function list(runtimes, folder, args)
     all[#all].socket = runtime.path
   end
   if args.json then
-    print(#all > 0 and encode(all) or "[]")
+    print(json.list(all))
     return 0
   end
   for _, one in ipairs(all) do
@@ -118,16 +102,6 @@ local function pids(runtimes)
   return table.concat(words, ", ")
 end
 
-local function of_pid(runtimes, pid)
-  local chosen = {}
-  for _, runtime in ipairs(runtimes) do
-    if not pid or runtime.pid == pid then
-      chosen[#chosen + 1] = runtime
-    end
-  end
-  return chosen
-end
-
 local function send(runtimes, args, cli)
   for _, runtime in ipairs(runtimes) do
     local result, why = ask(runtime, args.request, args.value)
@@ -144,18 +118,12 @@ local function send(runtimes, args, cli)
 end
 
 function M.run(args, cli)
-  local found, core = pcall(require, "lunate.core")
-  if not found then
+  if not pcall(require, "lunate.core") then
     return cli.fail("the runtime is not here; build it with: make")
   end
-  local all, folder = core.ctl_list()
-  if not all then
-    return cli.fail(folder.message)
-  end
-  local runtimes = of_pid(all, args.pid)
-  if args.pid and #runtimes == 0 then
-    return cli.fail(("no runtime of process %d (looked in %s)"):format(
-      args.pid, folder))
+  local runtimes, folder = runtimes_of.find(args.pid)
+  if not runtimes then
+    return cli.fail(folder)
   end
   if not args.request then
     return list(runtimes, folder, args)

@@ -6,6 +6,7 @@ local M = { name = "doctor", summary = "Check the server against the "
 local OVERRIDES = { "PGTZ", "PGDATESTYLE" }
 
 local MARKS = { ok = "ok     ", advice = "advice ", problem = "PROBLEM" }
+local PAINTS = { ok = "good", advice = "warning", problem = "error" }
 
 function M.define(parser)
   parser:option("--url", "The database, instead of DATABASE_URL."):args(1)
@@ -52,8 +53,10 @@ local function examine(url)
 end
 
 local function print_findings(findings)
+  local paint = require("lunate.cli.colour").of(1)
   for _, finding in ipairs(findings) do
-    print(("%s  %s"):format(MARKS[finding.level], finding.what))
+    local mark = paint[PAINTS[finding.level]](MARKS[finding.level])
+    print(("%s  %s"):format(mark, finding.what))
     if finding.remedy then
       print("         -> " .. finding.remedy)
     end
@@ -70,7 +73,7 @@ end
 
 local function print_json(findings, problems)
   local all = { ok = problems == 0, findings = findings }
-  print((require("cjson").encode(all):gsub("\\/", "/")))
+  print(require("lunate.cli.json").encode(all))
 end
 
 function M.run(args, cli)

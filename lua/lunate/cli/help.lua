@@ -4,6 +4,12 @@ local M = { name = "help", summary = "Show help on a command or a topic." }
 -- Texts that are not commands: each writes one, from a table of core.
 local TOPICS = {}
 
+for name, text in pairs(require "lunate.cli.topics") do
+  TOPICS[name] = function()
+    print(text)
+  end
+end
+
 -- The table of all options, printed from the one that the runtime reads.
 function TOPICS.config(core)
   io.stdout:write(core.config_help())
@@ -47,7 +53,7 @@ end
 function M.define(parser)
   parser:argument("topic", "A command, or a topic."):args("?")
   parser:epilog("Topics: config (every option, its default and its unit), "
-    .. "errors, events, metrics.")
+    .. "errors, events,\nmetrics, exit-codes, environment, url, embedding.")
 end
 
 -- Every word that help knows something about.
