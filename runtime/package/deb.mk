@@ -10,7 +10,7 @@ deb: override DESTDIR := $(B)/deb/root
 deb: override LIBDIR = /usr/lib/$(shell dpkg-architecture -qDEB_HOST_MULTIARCH)
 
 .PHONY: deb
-deb: $(INSTALLED) ## make a Debian package: build/lunate_VERSION_ARCH.deb
+deb: installable ## make a Debian package: build/lunate_VERSION_ARCH.deb
 	@$(INSTALL_ENV) MAINTAINER='$(DEB_MAINTAINER)' RELEASED='$(RELEASED)' \
 		DEB='$(DEB)' bash runtime/package/deb.sh
 

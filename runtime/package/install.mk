@@ -38,10 +38,12 @@ INSTALL_ENV = B='$(B)' VERSION='$(VERSION)' PREFIX='$(PREFIX)' \
 	LIBDIR='$(LIBDIR)' DESTDIR='$(DESTDIR)' \
 	LIBS='$(strip $(LIBS) $(LUA_LIBS))'
 
-INSTALLED := all $(COMPLETIONS) $(B)/lunate.1
+# All that install.sh takes.
+.PHONY: installable
+installable: all $(COMPLETIONS) $(B)/lunate.1
 
 .PHONY: install
-install: $(INSTALLED) ## install below PREFIX (/usr/local), or DESTDIR and PREFIX
+install: installable ## install below PREFIX (/usr/local), or DESTDIR and PREFIX
 	@$(INSTALL_ENV) bash runtime/package/install.sh install
 
 .PHONY: uninstall

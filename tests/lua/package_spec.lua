@@ -148,6 +148,18 @@ describe("the Debian package", function()
     end
   end)
 
+  it("is made of what is built for it where nothing is built", function()
+    local out = sh.ok { "make", "-n", "deb", "B=build/elsewhere",
+      env = { MAKEFLAGS = false, MAKELEVEL = false } }
+    for _, name in ipairs { "lunate", "liblunate.so", "liblunate.a",
+      "lunate.so" } do
+      assert.truthy(out:find("build/elsewhere/" .. name .. " ", 1, true), name)
+    end
+    for _, name in ipairs { "lunate.1", "completion/zsh" } do
+      assert.truthy(out:find("> build/elsewhere/" .. name, 1, true), name)
+    end
+  end)
+
   it("comes out the same a second time", function()
     local before = sh.read(deb)
     assert.equal(deb, build())
