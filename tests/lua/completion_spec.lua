@@ -53,7 +53,7 @@ local function all_commands()
   local all = {}
   for _, name in ipairs(sorted(commands(lunate "help"))) do
     all[#all + 1] = { name }
-    for _, below in ipairs(sorted(commands(lunate("help", name)))) do
+    for _, below in ipairs(sorted(commands(lunate(name, "--help")))) do
       all[#all + 1] = { name, below }
     end
   end

@@ -75,12 +75,12 @@ function M.run(args, cli)
     print(cli.parser:get_help())
     return 0
   end
+  if TOPICS[topic] then -- config is both: `lunate config --help`
+    return show_topic(topic, cli)
+  end
   if cli.commands[topic] then
     print(cli.commands[topic].parser:get_help())
     return 0
-  end
-  if TOPICS[topic] then
-    return show_topic(topic, cli)
   end
   return cli.misused(("no help on '%s'; there is help on %s"):format(topic,
     table.concat(names(cli), ", ")))
