@@ -71,8 +71,9 @@ end
 ---@return lunate.repl.Session|nil, lunate.Error? err
 function M.open(options)
   local quiet = not os.getenv("LUNATE_LOG_LEVEL")
+  -- What the environment says of pools is meant for services.
   local db, err = lunate.open { url = options.url, leak_threshold = 0,
-    log_level = quiet and "error" or nil }
+    pool_min = 0, log_level = quiet and "error" or nil }
   if not db then
     return nil, err
   end
