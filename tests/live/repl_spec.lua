@@ -154,6 +154,16 @@ select 5;
     assert.equal("1,Ada,1815-12-10\n", sh.read(dir .. "/c"))
   end)
 
+  it("tells what could not be written", function()
+    local r = fed("\\o /dev/full\nselect 1;\n\\o\nselect 2 \\g /dev/full\n"
+      .. "\\copy (select 1) to /dev/full\n\\o /no/such/folder/file\n")
+    assert.equal(1, r.code)
+    live.says(r.err, "line 3: not all could be written: No space",
+      "line 4: not all could be written: No space",
+      "line 5: the file cannot be written: No space",
+      "line 6: cannot write /no/such/folder/file")
+  end)
+
   it("goes to another database and back, and stays where it cannot", function()
     local other = pg.database("repl_other")
     local r = fed(("\\c repl_other\nselect current_database() as d;\n"

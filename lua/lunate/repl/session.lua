@@ -342,11 +342,14 @@ local function copy_out(self, copy, sink)
     end
     state, bytes = copy:next()
   end
-  if state == "done" then
-    return bytes
+  if not ok and why == "closed" then
+    return 0 -- nobody reads any more: no failure, as with rows
   end
   if not ok and why ~= "interrupted" then
     return nil, errors.new("io", "the output cannot be written: " .. why)
+  end
+  if state == "done" then
+    return bytes
   end
   return nil, bytes
 end
