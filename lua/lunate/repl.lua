@@ -162,8 +162,9 @@ local function tell_done(self, done)
   if has_tag(done) and not self.options.bare
     and self.options.format == "table" then
     local sink = self:open_sink()
-    sink:write(done.tag .. "\n")
+    local ok, err = sink:write(done.tag .. "\n")
     sink:close()
+    self.failed = self.failed or (not ok and err ~= "closed")
   end
   if done.cut == "interrupted" then
     self:say("interrupted\n")
@@ -566,7 +567,7 @@ function M.run(options)
     self:say("\n")
   end
   if self.output then
-    self.output:close()
+    self.failed = not self.output:close() or self.failed
   end
   self.session:close()
   return exit_code(self, person)

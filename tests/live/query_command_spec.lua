@@ -161,6 +161,17 @@ describe("lunate query", function()
     failed(1, fed("x,y\n", "copy people (id, name) from stdin csv"), "22P02")
   end)
 
+  it("fails when its output cannot be written", function()
+    for _, sql in ipairs { "select 1", "create temp table x ()",
+      "copy (select 1) to stdout" } do
+      local argv = command { sql }
+      argv.out = "/dev/full"
+      local p = sh.spawn(argv)
+      assert.same({ code = 1 }, p:wait(20), sql)
+      live.says(p:err(), "cannot be written: No space left on device")
+    end
+  end)
+
   it("says on stderr how long it took", function()
     local r = query("--timing", "--csv", "select 1 as a")
     assert.equal("a\n1\n", r.out)

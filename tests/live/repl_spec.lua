@@ -154,6 +154,30 @@ select 5;
     assert.equal("1,Ada,1815-12-10\n", sh.read(dir .. "/c"))
   end)
 
+  it("tells what could not be written", function()
+    local r = fed("\\o /dev/full\nselect 1;\n\\o\nselect 2 \\g /dev/full\n"
+      .. "\\copy (select 1) to /dev/full\n\\o /no/such/folder/file\n")
+    assert.equal(1, r.code)
+    live.says(r.err, "line 3: not all could be written: No space",
+      "line 4: not all could be written: No space",
+      "line 5: the file cannot be written: No space",
+      "line 6: cannot write /no/such/folder/file")
+  end)
+
+  it("goes to another database and back, and stays where it cannot", function()
+    local other = pg.database("repl_other")
+    local r = fed(("\\c repl_other\nselect current_database() as d;\n"
+      .. "\\c no_such_one\nselect current_database() as d;\n\\c %s\n"
+      .. "\\lua db:one('select current_database() as d').d\n"):format(url))
+    assert.truthy(other)
+    assert.equal(1, r.code)
+    local seen = {}
+    for name in r.out:gmatch("\n (repl[%l_]*)\n") do seen[#seen + 1] = name end
+    assert.same({ "repl_other", "repl_other" }, seen)
+    live.says(r.out, '"repl"\n')
+    live.says(r.err, "ERROR line 3: connect_failed", "no_such_one")
+  end)
+
   it("runs Lua with the database at hand", function()
     local r = fed [[
 \lua db:one("select 6 * 7 as n").n

@@ -209,6 +209,39 @@ describe("a command", function()
   end)
 end)
 
+describe("a Lua value", function()
+  local pretty = require "lunate.repl.pretty"
+
+  it("is shown as Lua would write it", function()
+    for text, value in pairs {
+      ["42"] = 42, ["0.1"] = 0.1, ["9007199254740991"] = 2 ^ 53 - 1,
+      ['"a\\"b\\\\"'] = 'a"b\\', ['"a\\nb"'] = "a\nb", ["{}"] = {},
+      ["{ 1, 2, a = true }"] = { 1, 2, a = true },
+      ['{ ["a b"] = 1, ["end"] = 2 }'] = { ["a b"] = 1, ["end"] = 2 },
+      ["9007199254740993LL"] = 9007199254740993LL,
+    } do
+      assert.equal(text, pretty.text(value))
+    end
+    assert.equal("nil", pretty.text(nil))
+  end)
+
+  it("ends where it holds itself, is deep, or is long", function()
+    local t = { name = "t" }
+    t.self = t
+    assert.equal('{ name = "t", self = { (itself) } }', pretty.text(t))
+    local deep = {}
+    for _ = 1, 20 do deep = { deep } end
+    assert.truthy(pretty.text(deep):find("{ ... }", 1, true))
+    local long = {}
+    for i = 1, 1000 do long[i] = i end
+    assert.truthy(pretty.text(long):find("... 800 more", 1, true))
+  end)
+
+  it("lets no control character through", function()
+    assert.is_nil(pretty.text({ "\27[31m" }):find("\27", 1, true))
+  end)
+end)
+
 describe("the words of lunate query", function()
   local function arrange(...)
     return table.concat(query.arrange { "query", ... }, " ")

@@ -31,6 +31,17 @@ local function open_target(target)
   return out, err and "cannot write " .. err
 end
 
+-- What could not be written may be known only now.
+local function close_target(repl, name)
+  local target = repl[name]
+  repl[name] = nil
+  local ok, err = true, nil
+  if target then
+    ok, err = target:close()
+  end
+  return ok, err and "not all could be written: " .. err
+end
+
 ---\g [FILE or |COMMAND]
 function M.go(repl, _, _, rest)
   local text, err = current(repl)
@@ -46,11 +57,7 @@ function M.go(repl, _, _, rest)
     repl.once = target
   end
   repl:run_sql(text, {})
-  if repl.once then
-    repl.once:close()
-    repl.once = nil
-  end
-  return true
+  return close_target(repl, "once")
 end
 
 ---\gx
@@ -288,16 +295,12 @@ end
 
 ---\o [FILE or |COMMAND]
 function M.output(repl, _, _, rest)
-  if repl.output then
-    repl.output:close()
-    repl.output = nil
+  local ok, err = close_target(repl, "output")
+  if not ok or rest == "" then
+    return ok, err
   end
-  if rest == "" then
-    return true
-  end
-  local out, err = open_target(rest)
-  repl.output = out
-  return out and true, err
+  repl.output, err = open_target(rest)
+  return repl.output and true, err
 end
 
 -- ---- connection, Lua, shell ------------------------------------------------

@@ -73,17 +73,17 @@ local function settings_of(job)
     paint = colour.of(1) }
 end
 
--- What a statement without rows leaves to say.
-local function tell_tag(job, done, wrote)
+-- What a statement without rows leaves to say; nil, err.
+local function tell_tag(job, done)
   if done.rows or (done.tag or "") == "" or job.bare then
-    return wrote
+    return true
   end
   if job.format == "table" then
-    sinks.write_all(1, done.tag .. "\n")
+    return sinks.write_all(1, done.tag .. "\n")
   elseif sys.is_terminal(2) then
     io.stderr:write(done.tag, "\n")
   end
-  return wrote
+  return true
 end
 
 -- "file:12: " or "statement 2 of 3: ", where there is more than one.
@@ -148,6 +148,25 @@ local function exit_code(session)
   return signal and 128 + signal or session:is_interrupted() and 130 or 1
 end
 
+local function unwritten(cli, session, why)
+  if why == "closed" then
+    return 0
+  end
+  return why == "interrupted" and exit_code(session)
+    or cli.fail("the output cannot be written: " .. why)
+end
+
+-- The exit code; nil: all is well so far.
+local function after(job, done, session)
+  if job.timing then
+    io.stderr:write(("Time: %.3f ms\n"):format(done.seconds * 1000))
+  end
+  job.wrote = job.wrote or done.rows ~= nil
+  local ok, why = tell_tag(job, done)
+  why = done.cut or (not ok and why) or nil
+  return why and unwritten(job.cli, session, why)
+end
+
 local function run_all(session, job, parts)
   for i, part in ipairs(parts) do
     local done, err = run_one(session, job, part.text)
@@ -155,13 +174,15 @@ local function run_all(session, job, parts)
       complain_of(job, parts, i, err)
       return exit_code(session)
     end
-    job.wrote = tell_tag(job, done, job.wrote or done.rows ~= nil)
-    if job.timing then
-      io.stderr:write(("Time: %.3f ms\n"):format(done.seconds * 1000))
+    local code = after(job, done, session)
+    if code then
+      return code
     end
-    if done.cut then
-      return done.cut == "interrupted" and 130 or 0
-    end
+  end
+  if job.format == "json" and not job.wrote then
+    -- No statement gave rows: still JSON.
+    local ok, why = sinks.write_all(1, "[]\n")
+    return ok and 0 or unwritten(job.cli, session, why)
   end
   return 0
 end
@@ -177,10 +198,8 @@ function M.run(job, parts, cli)
     return cli.fail(tostring(err))
   end
   session.on_notice = function(text) io.stderr:write(text, "\n") end
+  job.cli = cli
   local code = run_all(session, job, parts)
-  if code == 0 and job.format == "json" and not job.wrote then
-    sinks.write_all(1, "[]\n") -- no statement gave rows: still JSON
-  end
   session:close()
   return code
 end

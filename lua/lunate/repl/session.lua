@@ -71,8 +71,9 @@ end
 ---@return lunate.repl.Session|nil, lunate.Error? err
 function M.open(options)
   local quiet = not os.getenv("LUNATE_LOG_LEVEL")
+  -- What the environment says of pools is meant for services.
   local db, err = lunate.open { url = options.url, leak_threshold = 0,
-    log_level = quiet and "error" or nil }
+    pool_min = 0, log_level = quiet and "error" or nil }
   if not db then
     return nil, err
   end
@@ -341,11 +342,14 @@ local function copy_out(self, copy, sink)
     end
     state, bytes = copy:next()
   end
-  if state == "done" then
-    return bytes
+  if not ok and why == "closed" then
+    return 0 -- nobody reads any more: no failure, as with rows
   end
   if not ok and why ~= "interrupted" then
     return nil, errors.new("io", "the output cannot be written: " .. why)
+  end
+  if state == "done" then
+    return bytes
   end
   return nil, bytes
 end
