@@ -180,6 +180,16 @@ serve_one(struct pool *p, int64_t now)
 }
 
 void
+dispatch_solo(struct pool *p)
+{
+	int64_t now = loop_now_us(p->loop);
+	struct gate_waiter *w = gate_peek(&p->whole, now);
+
+	if (w != NULL && job_of(w)->want == POOL_SOLO && !share_first(p, now))
+		(void)serve_one(p, now);
+}
+
+void
 dispatch_run(struct pool *p)
 {
 	int64_t now = loop_now_us(p->loop);

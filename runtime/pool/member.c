@@ -179,6 +179,7 @@ member_settle(struct pool_member *m)
 			return;
 	}
 	member_enter(m, MEMBER_IDLE);
+	dispatch_solo(p);
 	pool_wake(p);
 }
 

@@ -130,6 +130,11 @@ void member_rollback(struct pool_member *m);
 /* dispatch.c */
 void dispatch_run(struct pool *p);
 
+/* A member has become idle: a statement that waits for one goes out at once,
+ * before those who were answered in this turn run, so that its server does not
+ * wait for them. */
+void dispatch_solo(struct pool *p);
+
 /* keeper.c */
 void keeper_start(struct pool *p);
 void keeper_stop(struct pool *p);
