@@ -38,11 +38,16 @@ describe("the median of rounds", function()
 end)
 
 describe("a comparison", function()
-  it("is of the medians; its least and most are of one round", function()
+  it("is made within each round, and is the median of the rounds", function()
     local over, under = { 10, 40, 30 }, { 5, 10, 30 }
-    assert.same({ median = 3, min = 1, max = 4 }, stats.ratio(over, under))
-    assert.same({ median = 20, min = 0, max = 30 },
+    assert.same({ median = 2, min = 1, max = 4 }, stats.ratio(over, under))
+    assert.same({ median = 5, min = 0, max = 30 },
       stats.difference(over, under))
+  end)
+
+  it("does not see a machine that was slower in some rounds", function()
+    assert.same({ median = 3, min = 3, max = 3 },
+      stats.ratio({ 300, 30, 150 }, { 100, 10, 50 }))
   end)
 
   it("matches rounds by their number", function()
@@ -293,7 +298,7 @@ describe("a report", function()
   it("has a line for each ratio that was measured", function()
     local lines = table.concat(report.lines(toy_result()), "\n") .. "\n"
     for _, line in ipairs {
-      "ratio ours/theirs: 2.90 (bar 2) ok; rounds 2.82 to 3.00",
+      "ratio ours/theirs: 2.91 (bar 2) ok; rounds 2.82 to 3.00",
       "ratio cpu-theirs/ours: 4.00 (bar 9) below; rounds 3.00 to 5.00",
       "engine us/op theirs: 3.00 (at most 1.5) WARNING: above its budget; "
         .. "rounds 2.00 to 4.00",

@@ -19,27 +19,18 @@ function M.spread(list)
   return { median = (low + high) / 2, min = sorted[1], max = sorted[n] }
 end
 
-local function values(by_round)
-  local list = {}
-  for _, v in pairs(by_round) do list[#list + 1] = v end
-  return list
-end
-
--- fn of the two medians; min and max are those of fn within one round.
+-- Both sides of a round saw the same machine, so they are compared within it;
+-- a median of one side alone may come from another hour than that of the other.
 local function compare(a, b, fn)
   local each = {}
   for round, v in pairs(a) do
     if b[round] then each[#each + 1] = fn(v, b[round]) end
   end
-  local spread = M.spread(each)
-  if spread then
-    spread.median = fn(M.spread(values(a)).median, M.spread(values(b)).median)
-  end
-  return spread
+  return M.spread(each)
 end
 
---- Over against under, as the ratio of their medians; min and max are those of
---- the ratios within one round. Rounds are matched by number.
+--- Over against under: the median, the least and the most of the ratios within
+--- one round. Rounds are matched by number.
 ---@param over table<integer, number> by round
 ---@param under table<integer, number>
 ---@return bench.Spread? nil when they have no round in common
