@@ -19,9 +19,21 @@ local function say(text)
   io.stdout:flush()
 end
 
-local function facts_of(bench)
+local BUSY = 0.5 -- load above which others' work is part of the figures
+
+-- Before anything of ours runs: the load is that of others.
+local function look_around()
+  local facts = machine.facts()
+  if facts.load > BUSY then
+    say(("warning: the machine is in use (load %.2f); ratios will vary")
+      :format(facts.load))
+  end
+  return facts
+end
+
+local function facts_of(bench, around)
   local facts = bench.family.facts(bench.ctx)
-  facts.machine = machine.facts()
+  facts.machine = around
   facts.at = os.date("!%Y-%m-%dT%H:%M:%SZ")
   return facts
 end
@@ -38,8 +50,9 @@ end
 local function main(words)
   local bench = options.read(words)
   bench.say = say
+  local around = look_around()
   bench.ctx = bench.family.prepare(bench)
-  local facts = facts_of(bench)
+  local facts = facts_of(bench, around)
   local all = result.make(bench, runner.run(bench), facts)
   for _, line in ipairs(report.lines(all)) do say(line) end
   leave(bench, all)

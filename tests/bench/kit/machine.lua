@@ -21,7 +21,7 @@ function M.facts()
     memory_gb = math.floor(kb / 1024 / 1024 + 0.5),
     kernel = first_line("uname", "-r"),
     os = sh.read("/etc/os-release"):match('PRETTY_NAME="([^"]*)"'),
-    load = sh.read("/proc/loadavg"):match("^%S+"),
+    load = tonumber(sh.read("/proc/loadavg"):match("^%S+")),
   }
 end
 
