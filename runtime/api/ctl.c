@@ -190,6 +190,14 @@ run_health(const struct request *q)
 }
 
 static void
+run_config(const struct request *q)
+{
+	answer(q->peer, q->id,
+	       json_pack("{so}", "options",
+			 figures_config(&q->ctl->w->rt->config)));
+}
+
+static void
 run_metrics(const struct request *q)
 {
 	answer(q->peer, q->id, figures_metrics(q->ctl->w));

@@ -6,6 +6,7 @@
 #include "config.h"
 #include "lua_core.h"
 #include "lua_db.h"
+#include "near.h"
 #include "str.h"
 
 static void
@@ -120,6 +121,121 @@ core_config_markdown(lua_State *L)
 	config_markdown(&s);
 	lua_pushlstring(L, s.at, s.len);
 	str_fini(&s);
+	return 1;
+}
+
+static void
+set_text(lua_State *L, const char *name, const char *text)
+{
+	lua_pushstring(L, text);
+	lua_setfield(L, -2, name);
+}
+
+/* Two configurations on their way into a list: the one in force, and one of
+ * nothing but defaults. */
+struct listing {
+	lua_State *L;
+	const struct config *in_force, *standard;
+	int n;
+};
+
+static void
+set_shown(lua_State *L, const struct config *c, const char *key,
+	  const char *value_name, const char *origin_name)
+{
+	struct str value, origin;
+
+	str_init(&value);
+	str_init(&origin);
+	if (config_show(c, key, &value, &origin) == 0) {
+		set_text(L, value_name, value.at);
+		if (origin_name != NULL)
+			set_text(L, origin_name, origin.at);
+	}
+	str_fini(&value);
+	str_fini(&origin);
+}
+
+static void
+push_option(const struct config_info *info, void *arg)
+{
+	struct listing *l = arg;
+	lua_State *L = l->L;
+
+	lua_createtable(L, 0, 9);
+	set_text(L, "name", info->key);
+	set_text(L, "variables", info->env);
+	set_text(L, "kind", info->kind);
+	set_text(L, "unit", info->unit);
+	set_text(L, "section", info->section);
+	set_text(L, "meaning", info->meaning);
+	set_shown(L, l->in_force, info->key, "value", "origin");
+	set_shown(L, l->standard, info->key, "default", NULL);
+	lua_rawseti(L, -2, ++l->n);
+}
+
+static void
+push_notes(lua_State *L, const struct config_notes *notes)
+{
+	lua_createtable(L, (int)notes->n, 0);
+	for (size_t i = 0; i < notes->n; i++) {
+		lua_pushstring(L, notes->at[i]);
+		lua_rawseti(L, -2, (int)i + 1);
+	}
+}
+
+static void
+push_listing(lua_State *L, const struct config *c)
+{
+	struct config standard;
+	struct listing l = {L, c, &standard, 0};
+
+	lua_db_defaults(&standard);
+	lua_createtable(L, CONFIG_KEYS, 0);
+	config_each(push_option, &l);
+	config_fini(&standard);
+}
+
+/* core.config_list(options?) -> { { name, variables, kind, unit, section,
+ * meaning, value, origin, default } ... }, { note ... }; or nil, err when
+ * lunate.open(options) would refuse it. */
+static int
+core_config_list(lua_State *L)
+{
+	struct config_notes notes;
+	struct config c;
+	struct err e;
+	int rc;
+
+	lua_settop(L, 1);
+	config_notes_init(&notes);
+	lua_db_defaults(&c);
+	rc = lua_db_options(L, &c, &notes, &e);
+	if (rc == 0)
+		rc = runtime_obeys(&c, &e);
+	if (rc == 0) {
+		push_listing(L, &c);
+		push_notes(L, &notes);
+	}
+	config_fini(&c);
+	config_notes_fini(&notes);
+	return rc == 0 ? 2 : fail(L, &e);
+}
+
+/* core.near(word, { candidate ... }) -> the nearest, or nil */
+static int
+core_near(lua_State *L)
+{
+	struct near near;
+
+	near_init(&near, luaL_checkstring(L, 1));
+	luaL_checktype(L, 2, LUA_TTABLE);
+	for (int i = 1; i <= (int)lua_objlen(L, 2); i++) {
+		lua_rawgeti(L, 2, i);
+		near_try(&near, luaL_checkstring(L, -1));
+		lua_pop(L, 1); /* the table keeps the text */
+	}
+	lua_pushstring(L, near_best(&near));
 	return 1;
 }
 
@@ -238,6 +354,8 @@ static const luaL_Reg functions[] = {{"settings", core_settings},
 				     {"config_help", core_config_help},
 				     {"config_list", core_config_list},
 				     {"config_markdown", core_config_markdown},
+				     {"config_list", core_config_list},
+				     {"near", core_near},
 				     {"warn", core_warn},
 				     {"metrics", core_metrics},
 				     {"metrics_table", core_metrics_table},

@@ -65,8 +65,8 @@ set_log(struct runtime *rt)
 
 /* Rules that are believed to hold and do not are worse than none: a folder of
  * policies that this build cannot obey is refused. */
-static int
-check_policies(const struct config *c, struct err *e)
+int
+runtime_obeys(const struct config *c, struct err *e)
 {
 	if (c->policies == NULL || strcmp(c->policies, CONFIG_NO_FOLDER) == 0)
 		return 0;
@@ -153,7 +153,7 @@ runtime_open(struct runtime **out, struct config *config, struct loop *loop,
 	rt->pid = process_id();
 	rt->refs = 1;
 	set_log(rt);
-	if (check_policies(&rt->config, e) < 0 || read_url(rt, e) < 0) {
+	if (runtime_obeys(&rt->config, e) < 0 || read_url(rt, e) < 0) {
 		free_runtime(rt);
 		return e->code;
 	}

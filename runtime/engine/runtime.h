@@ -60,6 +60,11 @@ MUST_USE
 int runtime_open(struct runtime **out, struct config *config, struct loop *loop,
 		 struct err *e);
 
+/* Does this build do what a checked configuration asks for?  runtime_open()
+ * asks too; no URL is needed here. */
+MUST_USE
+int runtime_obeys(const struct config *c, struct err *e);
+
 /* One more worker, on the caller's thread and loop. */
 struct worker *runtime_join(struct runtime *rt, struct loop *loop);
 
