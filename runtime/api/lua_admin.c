@@ -9,13 +9,6 @@
 #include "near.h"
 #include "str.h"
 
-static void
-set_text(lua_State *L, const char *name, const char *text)
-{
-	lua_pushstring(L, text);
-	lua_setfield(L, -2, name);
-}
-
 /* core.config_help() -> the option table, for a terminal */
 static int
 core_config_help(lua_State *L)
@@ -26,88 +19,6 @@ core_config_help(lua_State *L)
 	config_help(&s);
 	lua_pushlstring(L, s.at, s.len);
 	str_fini(&s);
-	return 1;
-}
-
-/* Where rows of the table go, and what they are of. */
-struct config_rows {
-	lua_State *L;
-	const struct config *c;
-};
-
-static void
-text_field(lua_State *L, const char *name, const struct str *s)
-{
-	lua_pushlstring(L, s->at != NULL ? s->at : "", s->len);
-	lua_setfield(L, -2, name);
-}
-
-static void
-push_option(const struct config_info *info, void *arg)
-{
-	const struct config_rows *k = arg;
-	lua_State *L = k->L;
-	struct str value, origin;
-
-	str_init(&value);
-	str_init(&origin);
-	if (config_show(k->c, info->key, &value, &origin) < 0)
-		obj_panic(__FILE__, __LINE__, "an option that has no value");
-	lua_createtable(L, 0, 8);
-	text_field(L, "value", &value);
-	text_field(L, "origin", &origin);
-	set_text(L, "name", info->key);
-	set_text(L, "variables", info->env);
-	set_text(L, "kind", info->kind);
-	set_text(L, "unit", info->unit);
-	set_text(L, "default", info->standard);
-	set_text(L, "section", info->section);
-	set_text(L, "meaning", info->meaning);
-	lua_rawseti(L, -2, (int)lua_objlen(L, -2) + 1);
-	str_fini(&value);
-	str_fini(&origin);
-}
-
-static void
-push_notes(lua_State *L, const struct config_notes *notes)
-{
-	lua_createtable(L, (int)notes->n, 0);
-	for (size_t i = 0; i < notes->n; i++) {
-		lua_pushstring(L, notes->at[i]);
-		lua_rawseti(L, -2, (int)i + 1);
-	}
-}
-
-/* core.config_list(url or nil) -> { options = { { name, value, origin,
- * default, meaning, section, variables, kind, unit } ... }, notes = { text
- * ... }, problem = text or nil }: what lunate.open would go by.  Secrets are
- * not shown. */
-static int
-core_config_list(lua_State *L)
-{
-	const char *url = luaL_optstring(L, 1, NULL);
-	struct config_notes notes;
-	struct config c;
-	struct err e;
-	int rc;
-
-	config_init(&c);
-	config_notes_init(&notes);
-	rc = config_from_process(&c, &notes, &e);
-	if (rc == 0 && url != NULL)
-		rc = config_set(&c, "url", url, &e);
-	if (rc == 0)
-		rc = config_check(&c, &notes, &e);
-	lua_createtable(L, 0, 3);
-	lua_newtable(L);
-	config_each(push_option, &(struct config_rows){L, &c});
-	lua_setfield(L, -2, "options");
-	push_notes(L, &notes);
-	lua_setfield(L, -2, "notes");
-	if (rc < 0)
-		set_text(L, "problem", e.text);
-	config_notes_fini(&notes);
-	config_fini(&c);
 	return 1;
 }
 
@@ -135,22 +46,23 @@ set_text(lua_State *L, const char *name, const char *text)
  * nothing but defaults. */
 struct listing {
 	lua_State *L;
-	const struct config *in_force, *standard;
+	const struct config *in_force; /* or NULL */
+	const struct config *standard;
 	int n;
 };
 
 static void
-set_shown(lua_State *L, const struct config *c, const char *key,
-	  const char *value_name, const char *origin_name)
+set_shown(const struct listing *l, const struct config *c, const char *key)
 {
 	struct str value, origin;
 
 	str_init(&value);
 	str_init(&origin);
 	if (config_show(c, key, &value, &origin) == 0) {
-		set_text(L, value_name, value.at);
-		if (origin_name != NULL)
-			set_text(L, origin_name, origin.at);
+		set_text(l->L, c == l->standard ? "default" : "value",
+			 value.at);
+		if (c != l->standard)
+			set_text(l->L, "origin", origin.at);
 	}
 	str_fini(&value);
 	str_fini(&origin);
@@ -169,8 +81,9 @@ push_option(const struct config_info *info, void *arg)
 	set_text(L, "unit", info->unit);
 	set_text(L, "section", info->section);
 	set_text(L, "meaning", info->meaning);
-	set_shown(L, l->in_force, info->key, "value", "origin");
-	set_shown(L, l->standard, info->key, "default", NULL);
+	if (l->in_force != NULL)
+		set_shown(l, l->in_force, info->key);
+	set_shown(l, l->standard, info->key);
 	lua_rawseti(L, -2, ++l->n);
 }
 
@@ -220,6 +133,21 @@ core_config_list(lua_State *L)
 	config_fini(&c);
 	config_notes_fini(&notes);
 	return rc == 0 ? 2 : fail(L, &e);
+}
+
+/* core.option_table() -> the same without value and origin; the defaults are
+ * those of the library */
+static int
+core_option_table(lua_State *L)
+{
+	struct config standard;
+	struct listing l = {L, NULL, &standard, 0};
+
+	config_init(&standard);
+	lua_createtable(L, CONFIG_KEYS, 0);
+	config_each(push_option, &l);
+	config_fini(&standard);
+	return 1;
 }
 
 /* core.near(word, { candidate ... }) -> the nearest, or nil */
@@ -352,9 +280,9 @@ core_settings(lua_State *L)
 
 static const luaL_Reg functions[] = {{"settings", core_settings},
 				     {"config_help", core_config_help},
-				     {"config_list", core_config_list},
 				     {"config_markdown", core_config_markdown},
 				     {"config_list", core_config_list},
+				     {"option_table", core_option_table},
 				     {"near", core_near},
 				     {"warn", core_warn},
 				     {"metrics", core_metrics},
