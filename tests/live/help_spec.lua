@@ -74,6 +74,11 @@ describe("lunate help", function()
     live.says(r.err, "--json goes with config, errors, events or metrics")
   end)
 
+  it("shows the command and the table for the one word config", function()
+    local text = help("config")
+    has(text, "Usage: lunate config ", "--changed", "pool_max = 500")
+  end)
+
   it("explains what a command ends with", function()
     has(help("exit-codes"), "\n  0 ", "\n  1 ", "\n  2 ", "\n  130 ", "doctor")
   end)

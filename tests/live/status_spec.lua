@@ -18,7 +18,7 @@ local function json(...)
   local argv = { ... }
   argv[#argv + 1] = "--json"
   local r = status(unpack(argv))
-  assert.equal(0, r.code, r.err)
+  assert.equal(r.out == "[]\n" and 1 or 0, r.code, r.err)
   return cjson.decode(r.out)
 end
 
@@ -64,7 +64,7 @@ describe("lunate status", function()
 
   it("says so when nothing runs", function()
     local r = status()
-    assert.equal(0, r.code)
+    assert.equal(1, r.code)
     live.says(r.out, "no runtime runs (looked in " .. state)
     assert.same({}, json())
     r = status("--pid", "1")
@@ -86,9 +86,24 @@ describe("lunate status", function()
     assert.falsy(r.out:find("\27", 1, true))
     local one = json()[1]
     assert.equal(p.pid, one.pid)
-    assert.equal(cjson.null, one.error)
+    assert.is_nil(one.error)
+    assert.equal("status-test", one.application_name)
     assert.is_true(one.metrics.errors > 0)
-    assert.is_true(one.status.health.is_healthy)
+    assert.is_true(one.health.is_healthy)
+  end)
+
+  it("ends with 1 when one is unwell, and says why", function()
+    start("postgresql:///x?host=/nowhere/at/all", [[
+      local db = assert(lunate.open())
+      db:health()
+      lunate.sleep(1000)]])
+    local r
+    wait.until_(function()
+      r = status()
+      return r.out:find("NOT WELL", 1, true)
+    end, 20, "the health check")
+    assert.equal(1, r.code)
+    live.says(r.out, "/nowhere/at/all")
   end)
 
   it("shows several, or the one that is asked for", function()
@@ -150,6 +165,7 @@ describe("lunate status", function()
   it("refuses what makes no sense", function()
     for reason, words in pairs {
       ["--watch wants seconds"] = { "--watch", "soon" },
+      ["at least 0.1"] = { "--watch", "0" },
       ["--pid wants the number"] = { "--pid", "x" },
       ["can not be used together"] = { "--watch", "2", "--json" } } do
       local r = status(unpack(words))

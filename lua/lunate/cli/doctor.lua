@@ -18,8 +18,8 @@ function M.define(parser)
   parser:option("--url", "The database, instead of DATABASE_URL."):args(1)
   parser:flag("--json", "Print the findings as JSON.")
   parser:epilog("Exit code 0: no problem; 1: a problem, or the server cannot "
-    .. "be asked; 2: it was\nasked wrongly.  Advice is no problem.  Without a URL the "
-    .. "development server is\nasked, when it runs.")
+    .. "be asked; 2: it was\nasked wrongly.  Advice is no problem.  Without a "
+    .. "URL the development server is\nasked, when it runs.")
 end
 
 local function choose_url(args)

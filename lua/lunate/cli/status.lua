@@ -28,28 +28,36 @@ function M.define(parser)
   parser:epilog("In the bar # is a connection that works, = one that is idle, "
     .. "~ a login, . one that\nmay still be opened.  Times are of all "
     .. "operations since the runtime was opened.\n--watch where standard "
-    .. "output is no terminal prints once.\n\nExit code 0: all answered, or "
-    .. "none runs; 1: one did not answer.")
+    .. "output is no terminal prints once.\n\nExit code 0: something runs and "
+    .. "none of it is unwell; 1: nothing runs, one is\nunwell, or one did not "
+    .. "answer.")
 end
 
 -- ---- asking ----------------------------------------------------------------
 
+-- Its status, and the metrics in a field of that name; or its error.
 local function look_at(runtime)
-  local status, why = runtimes.ask(runtime, "status", nil, PATIENCE)
-  local metrics
-  if status then
-    metrics, why = runtimes.ask(runtime, "metrics", nil, PATIENCE)
+  local one, why = runtimes.ask(runtime, "status", nil, PATIENCE)
+  one = one or { pid = runtime.pid }
+  if not why then
+    one.metrics, why = runtimes.ask(runtime, "metrics", nil, PATIENCE)
   end
-  return { pid = runtime.pid, socket = runtime.path, error = why,
-    status = status, metrics = metrics }
+  one.socket, one.error = runtime.path, why
+  return one
 end
 
--- What all say; whether all said something.
+local function is_well(one)
+  local health = one.health
+  return not one.error
+    and not (type(health) == "table" and health.is_healthy == false)
+end
+
+-- What all say; whether something runs and all of it is well.
 local function look(found)
-  local all, well = {}, true
+  local all, well = {}, #found > 0
   for i, runtime in ipairs(found) do
     all[i] = look_at(runtime)
-    well = well and not all[i].error
+    well = well and is_well(all[i])
   end
   return all, well
 end
@@ -86,7 +94,8 @@ local function share(errors, all)
   return all > 0 and (" (%.2g %%)"):format(errors / all * 100) or ""
 end
 
-local function rows_of(s, m, paint)
+local function rows_of(one, paint)
+  local m = one.metrics
   local errors = ("errors %.0f%s"):format(m.errors,
     share(m.errors, m.total_queries))
   return {
@@ -95,27 +104,26 @@ local function rows_of(s, m, paint)
     { "waiting", (m.waiting > 0 and paint.warning or paint.faint)(
       ("%.0f operations for a connection"):format(m.waiting)) },
     { "operations", ("%.0f under way, %.0f ended, %.1f/s, %s"):format(
-      s.operations, m.total_queries, m.queries_per_second,
+      one.operations, m.total_queries, m.queries_per_second,
       m.errors > 0 and paint.warning(errors) or errors) },
     { "time", ("average %.2f ms, p50 %.2f, p99 %.2f, longest %.2f"):format(
       m.average_query_time, m.p50_query_time, m.p99_query_time,
       m.max_query_time) },
-    { "health", health(s.health, paint) },
+    { "health", health(one.health, paint) },
   }
 end
 
 local function lines_of(one, paint, lines)
-  local s, m = one.status, one.metrics
   if one.error then
     lines[#lines + 1] = paint.strong(("%-8d"):format(one.pid))
       .. paint.error(one.error)
     return
   end
   lines[#lines + 1] = paint.strong(("%-8d%s"):format(one.pid,
-    s.application_name)) .. ("  up %s, %d worker%s, lunate %s"):format(
-      text.duration(m.uptime), s.workers, s.workers == 1 and "" or "s",
-      s.version)
-  for _, row in ipairs(rows_of(s, m, paint)) do
+    one.application_name)) .. ("  up %s, %d worker%s, lunate %s"):format(
+      text.duration(one.uptime), one.workers, one.workers == 1 and "" or "s",
+      one.version)
+  for _, row in ipairs(rows_of(one, paint)) do
     lines[#lines + 1] = ("  %-12s %s"):format(row[1], row[2])
   end
 end
@@ -132,13 +140,6 @@ local function screen(all, folder)
     lines[1] = "no runtime runs (looked in " .. folder .. ")"
   end
   return table.concat(lines, "\n") .. "\n"
-end
-
-local function print_json(all)
-  for _, one in ipairs(all) do
-    one.error = json.text(one.error)
-  end
-  return json.print(all)
 end
 
 -- ---- again and again -------------------------------------------------------
@@ -185,7 +186,7 @@ function M.run(args, cli)
   end
   local all, well = look(found)
   if args.json then
-    print_json(all)
+    json.print(all)
   else
     io.stdout:write(screen(all, folder))
   end

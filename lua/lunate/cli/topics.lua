@@ -25,7 +25,7 @@ M.exit_notes = {
   { "config", "1: lunate.open would refuse this configuration." },
   { "doctor", "1: a problem was found, or the server cannot be asked. Advice "
     .. "alone is 0." },
-  { "status", "1: a runtime did not answer. That none runs is 0." },
+  { "status", "1: nothing runs, or one is unwell, or one did not answer." },
 }
 
 ---@type lunate.cli.Labelled[]
