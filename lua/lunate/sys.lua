@@ -13,12 +13,14 @@ int isatty(int fd);
 int open(const char *path, int flags, ...);
 int close(int fd);
 int flock(int fd, int operation);
+struct lunate_pollfd { int fd; short events, revents; };
 int poll(void *fds, unsigned long n, int timeout_ms);
 ]]
 
 local O_RDWR, O_CREAT, O_CLOEXEC = 2, 64, 0x80000
 local LOCK_EX, LOCK_NB = 2, 4
 local EWOULDBLOCK = 11
+local POLLIN = 1
 
 -- PostgreSQL's programs would let these override what they are told.
 local UNSET = "unset PGHOST PGHOSTADDR PGPORT PGDATABASE PGUSER PGPASSWORD "
@@ -42,6 +44,15 @@ end
 ---@param seconds number
 function M.sleep(seconds)
   ffi.C.poll(nil, 0, math.ceil(seconds * 1000))
+end
+
+---Blocks the thread until something can be read there, the end included.
+---@param fd integer
+---@param seconds number at most
+---@return boolean
+function M.readable(fd, seconds)
+  local one = ffi.new("struct lunate_pollfd", { fd = fd, events = POLLIN })
+  return ffi.C.poll(one, 1, math.ceil(seconds * 1000)) == 1
 end
 
 ---Takes the lock file, waiting for others to give it back.  It is given back

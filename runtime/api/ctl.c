@@ -124,11 +124,12 @@ run_status(const struct request *q)
 			 "application_name",
 			 event_text(w->rt->config.application_name), "workers",
 			 __atomic_load_n(&w->rt->nworkers, __ATOMIC_RELAXED),
-			 "uptime", m.uptime, "operations", w->nops, "total",
-			 (int)m.total, "active", (int)m.active, "waiting",
-			 (int)m.waiting, "queries_per_second",
-			 m.queries_per_second, "log_level",
-			 log_level_word(w->rt->log.level), "health",
+			 "uptime", m.uptime, "operations",
+			 runtime_operations(w->rt), "total", (int)m.total,
+			 "active", (int)m.active, "waiting", (int)m.waiting,
+			 "queries_per_second", m.queries_per_second,
+			 "log_level", log_level_word(w->rt->log.level),
+			 "health",
 			 last != NULL ? figures_health(last) : json_null()));
 }
 
@@ -139,14 +140,15 @@ run_pool(const struct request *q)
 	struct pool_stats s;
 	char text[500];
 
-	pool_stats(w->pool, &s);
+	runtime_pools(w, &s);
 	pool_describe(w->pool, text, sizeof(text));
 	answer(q->peer, q->id,
 	       json_pack("{si si si si si si si si ss}", "total", s.total,
 			 "active", s.active, "idle", s.idle, "waiting",
 			 s.waiting, "leased", s.leased, "logins", s.logins,
-			 "max", pool_max(w->pool), "peak", s.peak, "summary",
-			 text));
+			 "max",
+			 __atomic_load_n(&w->rt->budget.max, __ATOMIC_RELAXED),
+			 "peak", s.peak, "summary", text));
 }
 
 static void
@@ -187,6 +189,14 @@ run_health(const struct request *q)
 	list_init(&l->link);
 	list_push_back(&q->ctl->later, &l->link);
 	health_ask(health, &l->wait, on_report);
+}
+
+static void
+run_config(const struct request *q)
+{
+	answer(q->peer, q->id,
+	       json_pack("{so}", "options",
+			 figures_config(&q->ctl->w->rt->config)));
 }
 
 static void

@@ -32,6 +32,7 @@
 	X(ping, "", "is it alive") \
 	X(version, "", "of lunate, LuaJIT aside") \
 	X(status, "", "who it is, what it does, how it is") \
+	X(config, "", "its options, and where each comes from") \
 	X(pool, "", "connections, and who holds them") \
 	X(health, "", "asks the server, as db:health() does") \
 	X(metrics, "", "all figures, with unit and meaning") \

@@ -21,6 +21,38 @@ figures_health(const struct health_report *r)
 			 "errors", errors);
 }
 
+struct options {
+	const struct config *config;
+	json_t *all;
+};
+
+static void
+add_option(const struct config_info *info, void *arg)
+{
+	struct options *o = arg;
+	struct str value, origin;
+	int rc;
+
+	str_init(&value);
+	str_init(&origin);
+	rc = config_show(o->config, info->key, &value, &origin);
+	assert(rc == 0); /* the key is of the same table */
+	json_array_append_new(o->all, json_pack("{ss so ss}", "name", info->key,
+						"value", event_text(value.at),
+						"origin", origin.at));
+	str_fini(&value);
+	str_fini(&origin);
+}
+
+json_t *
+figures_config(const struct config *c)
+{
+	struct options o = {c, json_array()};
+
+	config_each(add_option, &o);
+	return o.all;
+}
+
 json_t *
 figures_metrics(struct worker *w)
 {

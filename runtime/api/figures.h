@@ -10,9 +10,13 @@
 
 #include <jansson.h>
 
+#include "config.h"
 #include "health.h"
 
 json_t *figures_health(const struct health_report *r);
+
+/* Every option: { name, value, origin }; secrets as "***". */
+json_t *figures_config(const struct config *c);
 
 /* Every row of METRICS by its name. */
 json_t *figures_metrics(struct worker *w);

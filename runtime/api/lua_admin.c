@@ -6,14 +6,8 @@
 #include "config.h"
 #include "lua_core.h"
 #include "lua_db.h"
+#include "near.h"
 #include "str.h"
-
-static void
-set_text(lua_State *L, const char *name, const char *text)
-{
-	lua_pushstring(L, text);
-	lua_setfield(L, -2, name);
-}
 
 /* core.config_help() -> the option table, for a terminal */
 static int
@@ -28,43 +22,69 @@ core_config_help(lua_State *L)
 	return 1;
 }
 
-/* Where rows of the table go, and what they are of. */
-struct config_rows {
+/* core.config_markdown() -> the option table, for the README */
+static int
+core_config_markdown(lua_State *L)
+{
+	struct str s;
+
+	str_init(&s);
+	config_markdown(&s);
+	lua_pushlstring(L, s.at, s.len);
+	str_fini(&s);
+	return 1;
+}
+
+static void
+set_text(lua_State *L, const char *name, const char *text)
+{
+	lua_pushstring(L, text);
+	lua_setfield(L, -2, name);
+}
+
+/* Two configurations on their way into a list: the one in force, and one of
+ * nothing but defaults. */
+struct listing {
 	lua_State *L;
-	const struct config *c;
+	const struct config *in_force; /* or NULL */
+	const struct config *standard;
+	int n;
 };
 
 static void
-text_field(lua_State *L, const char *name, const struct str *s)
+set_shown(const struct listing *l, const struct config *c, const char *key)
 {
-	lua_pushlstring(L, s->at != NULL ? s->at : "", s->len);
-	lua_setfield(L, -2, name);
+	struct str value, origin;
+
+	str_init(&value);
+	str_init(&origin);
+	if (config_show(c, key, &value, &origin) == 0) {
+		set_text(l->L, c == l->standard ? "default" : "value",
+			 value.at);
+		if (c != l->standard)
+			set_text(l->L, "origin", origin.at);
+	}
+	str_fini(&value);
+	str_fini(&origin);
 }
 
 static void
 push_option(const struct config_info *info, void *arg)
 {
-	const struct config_rows *k = arg;
-	lua_State *L = k->L;
-	struct str value, origin;
+	struct listing *l = arg;
+	lua_State *L = l->L;
 
-	str_init(&value);
-	str_init(&origin);
-	if (config_show(k->c, info->key, &value, &origin) < 0)
-		obj_panic(__FILE__, __LINE__, "an option that has no value");
-	lua_createtable(L, 0, 8);
-	text_field(L, "value", &value);
-	text_field(L, "origin", &origin);
+	lua_createtable(L, 0, 9);
 	set_text(L, "name", info->key);
 	set_text(L, "variables", info->env);
 	set_text(L, "kind", info->kind);
 	set_text(L, "unit", info->unit);
-	set_text(L, "default", info->standard);
 	set_text(L, "section", info->section);
 	set_text(L, "meaning", info->meaning);
-	lua_rawseti(L, -2, (int)lua_objlen(L, -2) + 1);
-	str_fini(&value);
-	str_fini(&origin);
+	if (l->in_force != NULL)
+		set_shown(l, l->in_force, info->key);
+	set_shown(l, l->standard, info->key);
+	lua_rawseti(L, -2, ++l->n);
 }
 
 static void
@@ -77,49 +97,73 @@ push_notes(lua_State *L, const struct config_notes *notes)
 	}
 }
 
-/* core.config_list(url or nil) -> { options = { { name, value, origin,
- * default, meaning, section, variables, kind, unit } ... }, notes = { text
- * ... }, problem = text or nil }: what lunate.open would go by.  Secrets are
- * not shown. */
+static void
+push_listing(lua_State *L, const struct config *c)
+{
+	struct config standard;
+	struct listing l = {L, c, &standard, 0};
+
+	lua_db_defaults(&standard);
+	lua_createtable(L, CONFIG_KEYS, 0);
+	config_each(push_option, &l);
+	config_fini(&standard);
+}
+
+/* core.config_list(options?) -> { { name, variables, kind, unit, section,
+ * meaning, value, origin, default } ... }, { note ... }; or nil, err when
+ * lunate.open(options) would refuse it. */
 static int
 core_config_list(lua_State *L)
 {
-	const char *url = luaL_optstring(L, 1, NULL);
 	struct config_notes notes;
 	struct config c;
 	struct err e;
 	int rc;
 
-	config_init(&c);
+	lua_settop(L, 1);
 	config_notes_init(&notes);
-	rc = config_from_process(&c, &notes, &e);
-	if (rc == 0 && url != NULL)
-		rc = config_set(&c, "url", url, &e);
+	lua_db_defaults(&c);
+	rc = lua_db_options(L, &c, &notes, &e);
 	if (rc == 0)
-		rc = config_check(&c, &notes, &e);
-	lua_createtable(L, 0, 3);
-	lua_newtable(L);
-	config_each(push_option, &(struct config_rows){L, &c});
-	lua_setfield(L, -2, "options");
-	push_notes(L, &notes);
-	lua_setfield(L, -2, "notes");
-	if (rc < 0)
-		set_text(L, "problem", e.text);
-	config_notes_fini(&notes);
+		rc = runtime_obeys(&c, &e);
+	if (rc == 0) {
+		push_listing(L, &c);
+		push_notes(L, &notes);
+	}
 	config_fini(&c);
+	config_notes_fini(&notes);
+	return rc == 0 ? 2 : fail(L, &e);
+}
+
+/* core.option_table() -> the same without value and origin; the defaults are
+ * those of the library */
+static int
+core_option_table(lua_State *L)
+{
+	struct config standard;
+	struct listing l = {L, NULL, &standard, 0};
+
+	config_init(&standard);
+	lua_createtable(L, CONFIG_KEYS, 0);
+	config_each(push_option, &l);
+	config_fini(&standard);
 	return 1;
 }
 
-/* core.config_markdown() -> the option table, for the README */
+/* core.near(word, { candidate ... }) -> the nearest, or nil */
 static int
-core_config_markdown(lua_State *L)
+core_near(lua_State *L)
 {
-	struct str s;
+	struct near near;
 
-	str_init(&s);
-	config_markdown(&s);
-	lua_pushlstring(L, s.at, s.len);
-	str_fini(&s);
+	near_init(&near, luaL_checkstring(L, 1));
+	luaL_checktype(L, 2, LUA_TTABLE);
+	for (int i = 1; i <= (int)lua_objlen(L, 2); i++) {
+		lua_rawgeti(L, 2, i);
+		near_try(&near, luaL_checkstring(L, -1));
+		lua_pop(L, 1); /* the table keeps the text */
+	}
+	lua_pushstring(L, near_best(&near));
 	return 1;
 }
 
@@ -236,8 +280,10 @@ core_settings(lua_State *L)
 
 static const luaL_Reg functions[] = {{"settings", core_settings},
 				     {"config_help", core_config_help},
-				     {"config_list", core_config_list},
 				     {"config_markdown", core_config_markdown},
+				     {"config_list", core_config_list},
+				     {"option_table", core_option_table},
+				     {"near", core_near},
 				     {"warn", core_warn},
 				     {"metrics", core_metrics},
 				     {"metrics_table", core_metrics_table},

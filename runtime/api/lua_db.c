@@ -51,9 +51,17 @@ set_option(lua_State *L, struct config *c, struct err *e)
 	}
 }
 
-static int
-read_options(lua_State *L, struct config *c, struct config_notes *notes,
-	     struct err *e)
+/* A script pays only for the connections it uses. */
+void
+lua_db_defaults(struct config *c)
+{
+	config_init(c);
+	config_default(c, "pool_min", "0");
+}
+
+int
+lua_db_options(lua_State *L, struct config *c, struct config_notes *notes,
+	       struct err *e)
 {
 	int top = lua_gettop(L);
 	int rc;
@@ -113,11 +121,9 @@ open_by_options(lua_State *L, struct vm *vm, struct group_member *m)
 	struct config c;
 	int rc;
 
-	config_init(&c);
+	lua_db_defaults(&c);
 	config_notes_init(&notes);
-	/* A script pays only for the connections it uses. */
-	config_default(&c, "pool_min", "0");
-	rc = read_options(L, &c, &notes, &m->err);
+	rc = lua_db_options(L, &c, &notes, &m->err);
 	if (rc < 0)
 		config_fini(&c);
 	else

@@ -37,6 +37,15 @@ struct lua_tx {
 	bool open;
 };
 
+/* config_init() with what is the default of scripts. */
+void lua_db_defaults(struct config *c);
+
+/* The process' environment, and over it the option table at 1, if there is
+ * one; checked.  What lunate.open{} goes by. */
+MUST_USE
+int lua_db_options(lua_State *L, struct config *c, struct config_notes *notes,
+		   struct err *e);
+
 /* Raises when it is no database, or closed. */
 struct lua_db *lua_db_check(lua_State *L, int at);
 struct worker *lua_db_worker(struct lua_db *db);

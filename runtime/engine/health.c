@@ -76,9 +76,9 @@ fill_well(struct health *h, int64_t took_us, struct health_report *r)
 	double mean = mean_since(h, took_us);
 	struct pool_stats s;
 
-	pool_stats(h->w->pool, &s);
+	runtime_pools(h->w, &s);
 	r->connection_count = s.total;
-	r->active_queries = h->w->nops; /* this one not counted */
+	r->active_queries = runtime_operations(h->w->rt); /* not this one */
 	r->avg_response_ms = mean / 1e3;
 	r->is_healthy = mean < HEALTH_SLOW_US;
 	if (!r->is_healthy)

@@ -86,14 +86,15 @@ metrics_count(struct runtime *rt, const struct op *op)
 static void
 read_pool(struct worker *w, struct metrics *m)
 {
+	const struct pool_budget *b = &w->rt->budget;
 	struct pool_stats s;
 
-	pool_stats(w->pool, &s);
+	runtime_pools(w, &s);
 	m->total = s.total;
 	m->active = s.active;
 	m->idle = s.idle;
 	m->waiting = s.waiting;
-	m->max = pool_max(w->pool);
+	m->max = __atomic_load_n(&b->max, __ATOMIC_RELAXED);
 	m->peak = s.peak;
 	m->utilization = s.active / m->max;
 	m->logins = s.logins;

@@ -11,6 +11,8 @@
  *
  * A percentile is that of a histogram over all operations since the runtime
  * was opened, off by at most 3.2 %; nothing is made up from a mean.
+ * Connections are those of all workers; what other workers than the one asked
+ * say of theirs is up to a second old.
  * Thread: counts any; metrics_read() that of the worker it is asked of.
  */
 #ifndef METRICS_H

@@ -65,8 +65,8 @@ set_log(struct runtime *rt)
 
 /* Rules that are believed to hold and do not are worse than none: a folder of
  * policies that this build cannot obey is refused. */
-static int
-check_policies(const struct config *c, struct err *e)
+int
+runtime_obeys(const struct config *c, struct err *e)
 {
 	if (c->policies == NULL || strcmp(c->policies, CONFIG_NO_FOLDER) == 0)
 		return 0;
@@ -124,8 +124,72 @@ free_runtime(struct runtime *rt)
 		pgurl_free(&rt->url);
 	log_fini(&rt->log);
 	config_fini(&rt->config);
+	pthread_mutex_destroy(&rt->lock);
 	OBJ_FINI(rt);
 	mem_free(rt);
+}
+
+/* ---- workers ------------------------------------------------------------ */
+
+static void
+enlist(struct runtime *rt, struct worker *w)
+{
+	pthread_mutex_lock(&rt->lock);
+	list_push_back(&rt->all, &w->sibling);
+	pthread_mutex_unlock(&rt->lock);
+}
+
+/* Its connections are about to be closed, what it counted stays. */
+static void
+strike(struct runtime *rt, struct worker *w)
+{
+	struct pool_stats now, s = {0};
+
+	pool_stats(w->pool, &now);
+#define KEEP(name) s.name = now.name;
+	POOL_COUNTS(KEEP)
+#undef KEEP
+	s.closed += (uint64_t)now.total;
+	pthread_mutex_lock(&rt->lock);
+	list_remove(&w->sibling);
+	pool_stats_add(&rt->gone, &s);
+	pthread_mutex_unlock(&rt->lock);
+}
+
+void
+runtime_pools(struct worker *w, struct pool_stats *out)
+{
+	struct runtime *rt = w->rt;
+	struct pool_stats s;
+
+	pool_stats(w->pool, out);
+	pthread_mutex_lock(&rt->lock);
+	pool_stats_add(out, &rt->gone);
+	LIST_EACH (link, &rt->all) {
+		const struct worker *other = LIST_ENTRY(link, struct worker,
+							sibling);
+
+		if (other == w)
+			continue;
+		pool_seen(other->pool, &s);
+		pool_stats_add(out, &s);
+	}
+	pthread_mutex_unlock(&rt->lock);
+	out->peak = __atomic_load_n(&rt->budget.peak, __ATOMIC_RELAXED);
+}
+
+int
+runtime_operations(struct runtime *rt)
+{
+	int n = 0;
+
+	pthread_mutex_lock(&rt->lock);
+	LIST_EACH (link, &rt->all)
+		n += __atomic_load_n(
+			&LIST_ENTRY(link, struct worker, sibling)->queued,
+			__ATOMIC_RELAXED);
+	pthread_mutex_unlock(&rt->lock);
+	return n;
 }
 
 struct worker *
@@ -138,6 +202,7 @@ runtime_join(struct runtime *rt, struct loop *loop)
 	worker_init(w, rt,
 		    __atomic_fetch_add(&rt->last_index, 1, __ATOMIC_RELAXED),
 		    loop);
+	enlist(rt, w);
 	return w;
 }
 
@@ -152,8 +217,10 @@ runtime_open(struct runtime **out, struct config *config, struct loop *loop,
 	memset(config, 0, sizeof(*config));
 	rt->pid = process_id();
 	rt->refs = 1;
+	pthread_mutex_init(&rt->lock, NULL);
+	list_init(&rt->all);
 	set_log(rt);
-	if (check_policies(&rt->config, e) < 0 || read_url(rt, e) < 0) {
+	if (runtime_obeys(&rt->config, e) < 0 || read_url(rt, e) < 0) {
 		free_runtime(rt);
 		return e->code;
 	}
@@ -220,6 +287,7 @@ runtime_leave(struct worker **pw)
 
 	OBJ_TAKE(w, pw, WORKER_MAGIC);
 	rt = w->rt;
+	strike(rt, w);
 	worker_fini(w);
 	mem_free(w);
 	__atomic_sub_fetch(&rt->nworkers, 1, __ATOMIC_RELAXED);

@@ -9,7 +9,8 @@
  *
  * Always true: config never changes after open; what the workers share is
  *              immutable, atomic, or has a lock of its own; pid is the
- *              process that opened it (a fork()ed child may not use it).
+ *              process that opened it (a fork()ed child may not use it);
+ *              a worker stands in `all` while its pool lives.
  * Memory: counted; owns everything but the loops.
  * Thread: join and leave from the thread of the worker's loop; the last to
  *         leave frees it.
@@ -17,6 +18,7 @@
 #ifndef RUNTIME_H
 #define RUNTIME_H
 
+#include <pthread.h>
 #include <sys/types.h>
 
 #include "config.h"
@@ -47,6 +49,9 @@ struct runtime {
 	int refs;		/* atomic: workers, and pins of hosts */
 	int nworkers;		/* atomic: attached now */
 	int last_index;		/* atomic: numbers given to workers */
+	pthread_mutex_t lock;	/* of the two below; held for a walk alone */
+	struct list all;	/* struct worker, by `sibling` */
+	struct pool_stats gone; /* counts of workers that have left */
 	pid_t pid;
 	int64_t opened_us; /* loop time */
 	struct counts counts;
@@ -60,6 +65,11 @@ MUST_USE
 int runtime_open(struct runtime **out, struct config *config, struct loop *loop,
 		 struct err *e);
 
+/* Does this build do what a checked configuration asks for?  runtime_open()
+ * asks too; no URL is needed here. */
+MUST_USE
+int runtime_obeys(const struct config *c, struct err *e);
+
 /* One more worker, on the caller's thread and loop. */
 struct worker *runtime_join(struct runtime *rt, struct loop *loop);
 
@@ -70,6 +80,13 @@ void runtime_unpin(struct runtime **prt);
 /* LUNATE_EFORK in a child of the process that opened it. */
 MUST_USE
 int runtime_mine(const struct runtime *rt, struct err *e);
+
+/* The pools of all workers together: that of `w`, on its thread, as it is now,
+ * the others' as of their last tick (pool_seen()). */
+void runtime_pools(struct worker *w, struct pool_stats *out);
+
+/* Operations under way on all workers, or on their way to one.  Any thread. */
+int runtime_operations(struct runtime *rt);
 
 /* Told by op at its end. */
 void runtime_count(struct runtime *rt, const struct op *op);

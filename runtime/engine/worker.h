@@ -5,8 +5,9 @@
  *
  * A worker either has a thread of its own or is driven inline by the thread
  * that opened the runtime.  Nothing in it is touched by another thread, with
- * two exceptions: its loop's letterbox, and `queued`, by which other threads
- * choose the worker with the shortest queue.
+ * four exceptions: its loop's letterbox; `queued`, by which other threads
+ * choose the worker with the shortest queue; `sibling`, under the lock of the
+ * runtime; and, under that lock too, what pool_seen() tells of its pool.
  *
  * Memory: owned by its runtime.
  */
@@ -34,7 +35,8 @@ struct worker {
 	struct health *health;
 	struct limits *limits;
 	struct pace pace;
-	struct list ops; /* operations under way */
+	struct list sibling; /* in rt->all */
+	struct list ops;     /* operations under way */
 	int nops;
 	bool closing;  /* no new work */
 	int queued;    /* atomic: operations here or on their way here */

@@ -2,29 +2,9 @@
 --
 -- Commands, options and their texts are the parser's; what no parser knows
 -- stands below.  The result is mdoc.
+local topics = require "lunate.cli.topics"
+
 local M = {}
-
-local ENVIRONMENT = {
-  { "DATABASE_URL", "The database, where no option names one. Without it the "
-    .. "development server is used." },
-  { "LUNATE_PG_BIN", "The folder of PostgreSQL's programs, for the "
-    .. "development server, where they are not in the usual place." },
-  { "XDG_STATE_HOME", "Where the development server and the control sockets "
-    .. "have their folder, instead of ~/.local/state." },
-}
-
-local FILES = {
-  { "~/.local/state/lunate/dev", "The development server of this user." },
-  { "/var/lib/lunate/dev", "The same for root; it runs as the user postgres." },
-  { "~/.local/state/lunate/run", "A socket of mode 0600 for each runtime "
-    .. "that runs, for lunate ctl." },
-}
-
-local EXIT = {
-  { "0", "It was done." },
-  { "1", "It failed; the reason is one line on standard error." },
-  { "2", "It was asked wrongly." },
-}
 
 local EXAMPLES = {
   { "Run a script against the development server:",
@@ -163,11 +143,11 @@ function M.page(cli, version, released)
   emit(page, ".Sh ENVIRONMENT", "Every option of the configuration can be a "
     .. "variable of the environment;", "lunate help config lists them.",
     "Besides there are:")
-  tagged(page, ENVIRONMENT, "Ev")
+  tagged(page, topics.environment, "Ev")
   emit(page, ".Sh FILES")
-  tagged(page, FILES, "Pa")
+  tagged(page, topics.files, "Pa")
   emit(page, ".Sh EXIT STATUS")
-  tagged(page, EXIT, "Sy")
+  tagged(page, topics.exit_codes, "Sy")
   emit(page, ".Sh EXAMPLES")
   for i, example in ipairs(EXAMPLES) do
     emit(page, plain(example[1]), ".Dl " .. word(example[2]),

@@ -142,6 +142,17 @@ budget_join(struct pool_budget *b, struct loop *loop, void (*look)(void *arg),
 	return s;
 }
 
+static void
+raise_peak(struct pool_budget *b, int open)
+{
+	int peak = get(&b->peak);
+
+	while (peak < open &&
+	       !__atomic_compare_exchange_n(&b->peak, &peak, open, true,
+					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		;
+}
+
 bool
 budget_take(struct budget_seat *s)
 {
@@ -155,6 +166,7 @@ budget_take(struct budget_seat *s)
 	} while (!__atomic_compare_exchange_n(&b->open, &open, open + 1, true,
 					      __ATOMIC_SEQ_CST,
 					      __ATOMIC_SEQ_CST));
+	raise_peak(b, open + 1);
 	return true;
 }
 

@@ -37,6 +37,7 @@ enum budget_need { BUDGET_CONTENT, BUDGET_WANTS, BUDGET_STARVES };
 struct pool_budget {
 	int open;	      /* atomic: connections of all pools */
 	int max;	      /* atomic */
+	int peak;	      /* atomic: most that were open at once */
 	int wanting;	      /* atomic: seats that are not CONTENT */
 	int starving;	      /* atomic: seats that STARVE */
 	int nseats;	      /* atomic */

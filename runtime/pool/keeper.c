@@ -278,6 +278,7 @@ on_tick(struct loop_timer *t)
 		pool_wake(p);
 	else
 		rest(p);
+	pool_publish(p);
 	loop_timer_start(&p->tick, p->tick_us);
 }
 

@@ -263,6 +263,41 @@ pool_stats(const struct pool *p, struct pool_stats *out)
 	out->waiting = (int)pool_waiting(p);
 }
 
+/* For pool_seen(). */
+void
+pool_publish(struct pool *p)
+{
+	struct pool_stats s;
+
+	pool_stats(p, &s);
+#define PUBLISH(name) __atomic_store_n(&p->seen.name, s.name, __ATOMIC_RELAXED);
+	POOL_GAUGES(PUBLISH)
+	POOL_COUNTS(PUBLISH)
+#undef PUBLISH
+}
+
+void
+pool_seen(const struct pool *p, struct pool_stats *out)
+{
+	OBJ_CHECK(p, POOL_MAGIC);
+#define SEE(name) out->name = __atomic_load_n(&p->seen.name, __ATOMIC_RELAXED);
+	POOL_GAUGES(SEE)
+	POOL_COUNTS(SEE)
+#undef SEE
+}
+
+void
+pool_stats_add(struct pool_stats *to, const struct pool_stats *from)
+{
+	int peak = to->peak > from->peak ? to->peak : from->peak;
+
+#define ADD(name) to->name += from->name;
+	POOL_GAUGES(ADD)
+	POOL_COUNTS(ADD)
+#undef ADD
+	to->peak = peak;
+}
+
 /* The three leases held longest: the list is newest first. */
 void
 pool_describe(const struct pool *p, char *text, size_t size)

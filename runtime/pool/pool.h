@@ -95,11 +95,23 @@ enum pool_note {
 };
 #define POOL_NOTES (POOL_NOTE_HIGH_UTILIZATION + 1)
 
+/* What is now, and what was counted since the start. */
+/* clang-format off */
+#define POOL_GAUGES(X) \
+	X(total) X(active) X(idle) X(waiting) X(logins) X(leased) X(fenced) \
+	X(peak)
+#define POOL_COUNTS(X) \
+	X(opened) X(closed) X(lost) X(login_failures) X(groups) X(statements) \
+	X(requeued) X(cancels) X(cancel_hits) X(timeouts)
+/* clang-format on */
+
 struct pool_stats {
-	int total, active, idle, waiting, logins, leased, fenced, peak;
-	uint64_t opened, closed, lost, login_failures;
-	uint64_t groups, statements, requeued;
-	uint64_t cancels, cancel_hits, timeouts;
+#define POOL_GAUGE(name) int name;
+#define POOL_COUNT(name) uint64_t name;
+	POOL_GAUGES(POOL_GAUGE)
+	POOL_COUNTS(POOL_COUNT)
+#undef POOL_GAUGE
+#undef POOL_COUNT
 };
 
 struct pool;
@@ -160,6 +172,13 @@ bool pool_member_alive(const struct pool_member *m);
 void pool_release(struct pool *p, struct pool_member **pm, bool dirty);
 
 void pool_stats(const struct pool *p, struct pool_stats *out);
+
+/* Any thread, while the pool lives: the figures as of its last tick, a second
+ * ago at most while its loop turns.  Each is right by itself. */
+void pool_seen(const struct pool *p, struct pool_stats *out);
+
+/* Adds the figures of one pool to those of others; peaks do not add up. */
+void pool_stats_add(struct pool_stats *to, const struct pool_stats *from);
 
 /* "total 8, active 8, idle 0, waiting 12; held longest: a.lua:3 for 2.1 s". */
 void pool_describe(const struct pool *p, char *text, size_t size);

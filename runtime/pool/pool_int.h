@@ -87,6 +87,7 @@ struct pool {
 	int64_t near_told_us, queue_told_us, high_told_us;
 	uint64_t seed;
 	struct pool_stats stats;
+	struct pool_stats seen; /* atomic, each field: for other threads */
 	struct pgconn_counts cancels;
 };
 
@@ -112,6 +113,7 @@ void pool_tell(struct pool *p, enum pool_note n, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
 uint64_t pool_random(struct pool *p);
 void pool_wake(struct pool *p);
+void pool_publish(struct pool *p);
 void pool_refuse_all(struct pool *p, const struct err *e);
 
 /* member.c */

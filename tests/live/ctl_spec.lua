@@ -90,6 +90,36 @@ describe("lunate ctl", function()
     end
   end)
 
+  it("tells the options of the one that runs, and whose they are", function()
+    p = start(url)
+    local by_name = {}
+    for _, row in ipairs(json("config").options) do
+      by_name[row.name] = row
+    end
+    assert.same({ name = "application_name", value = "ctl-test",
+      origin = "option" }, by_name.application_name)
+    assert.equal("***", by_name.url.value)
+    assert.equal("option", by_name.url.origin) -- lunate run hands it over
+    assert.equal("default", by_name.pool_max.origin)
+    local text = ctl("config").out
+    assert.truthy(text:find("\nurl +%*%*%* +option\n")
+      or text:find("^url +%*%*%* +option\n"), text)
+    assert.falsy(text:find(url, 1, true))
+  end)
+
+  it("gives one document for a process with several runtimes", function()
+    p = start(url, [[
+      local a = assert(lunate.open { application_name = "one" })
+      lunate.sleep(0.1)
+      local b = assert(lunate.open { application_name = "two" })
+      while a and b do lunate.sleep(0.05) end]])
+    wait.until_(function() return sockets() == 2 end, 10, "both sockets")
+    local both = json("status", "--pid", tostring(p.pid))
+    assert.equal(2, #both)
+    assert.same({ one = true, two = true }, {
+      [both[1].application_name] = true, [both[2].application_name] = true })
+  end)
+
   it("changes the log level of the one that runs", function()
     p = start(url)
     assert.equal("info", json("log_level").log_level)

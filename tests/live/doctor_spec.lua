@@ -1,6 +1,7 @@
 -- `lunate doctor`, and the session settings that the environment overrides.
 local cjson = require "cjson"
 local pg = require "support.pg"
+local pty = require "support.pty"
 local sh = require "support.sh"
 
 local function doctor(url, opts)
@@ -62,6 +63,27 @@ describe("lunate doctor", function()
     assert.truthy(r.out:find("\nadvice   work_mem 4 MB[^\n]*\n +%-> ALTER "
       .. "SYSTEM SET work_mem = '8MB'"))
     assert.truthy(r.out:find("0 problems", 1, true))
+  end)
+
+  it("colours the levels at a terminal, unless told not to", function()
+    for no_color, coloured in pairs { [""] = true, ["1"] = false } do
+      local p = pty.spawn { sh.build .. "/lunate", "doctor", "--url", url,
+        columns = 200, env = { NO_COLOR = no_color,
+          XDG_STATE_HOME = sh.tmpdir() } }
+      p:see("0 problems")
+      assert.equal(0, p:wait().code)
+      p:free()
+      assert.equal(coloured, p.all:find("\27[33madvice \27[0m", 1, true) ~= nil,
+        p.all)
+    end
+  end)
+
+  it("ends with 2 when it is asked wrongly", function()
+    local r = doctor(url, { flag = "--jason" })
+    assert.equal(2, r.code)
+    assert.equal("", r.out)
+    assert.truthy(r.err:find("Did you mean", 1, true)
+      or r.err:find("did you mean '--json'", 1, true), r.err)
   end)
 
   it("ends with 1 when there is a problem", function()

@@ -98,6 +98,26 @@ describe("several workers", function()
     end
   end)
 
+  it("each tell the connections of all", function()
+    local r = run(3, MEET .. [[
+      local db = assert(lunate.open())
+      meet(db, "open")
+      assert(db:transaction(function(tx)
+        assert(tx:query("select 1"))
+        repeat
+          lunate.sleep(0.02)
+        until db:pool_metrics().leased == lunate.workers
+        meet(db, "seen")
+        return true
+      end))
+      local m = db:pool_metrics()
+      assert(m.opened >= 3 and m.peak <= m.max)
+      print(m.max)
+    ]], { DB_POOL_MAX = "12" })
+    assert.equal(0, r.code, r.err)
+    assert.equal("12\n12\n12\n", r.out)
+  end)
+
   it("give an idle connection to one that waits", function()
     local r = run(2, MEET .. [[
       local db = assert(lunate.open())

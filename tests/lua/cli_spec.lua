@@ -9,6 +9,10 @@ package.preload["lunate.core"] = function()
   return {
     version = "9.9.9",
     config_help = function() return "DB_POOL_MAX  500\n" end,
+    near = function(word, known)
+      assert(#known > 10)
+      return word == "metrix" and "metrics" or nil
+    end,
   }
 end
 package.preload["lunate.script"] = function()
@@ -67,6 +71,9 @@ describe("the command line", function()
   it("guesses what was meant", function()
     misused("unknown command 'rnu'; did you mean 'run'?", "rnu", "a.lua")
     misused("unknown command 'strat'; did you mean 'start'?", "dev", "strat")
+    misused("no help on 'metrix'; did you mean 'metrics'?", "help", "metrix")
+    misused("unknown option '--jsno'; did you mean '--json'?", "status",
+      "--jsno")
   end)
 
   it("refuses what it does not understand", function()
@@ -91,14 +98,35 @@ describe("the command line", function()
     end
   end)
 
+  it("prints its version as JSON", function()
+    local code, out = lunate("version", "--json")
+    assert.equal(0, code)
+    local version = require("cjson").decode(out)
+    assert.equal("9.9.9", version.version)
+    assert.equal(jit.version, version.luajit)
+  end)
+
+  it("has topics that need no runtime", function()
+    for _, topic in ipairs { "exit-codes", "environment", "url", "values",
+      "embedding" } do
+      local code, out, err = command.run { "help", topic }
+      assert.equal(0, code, err)
+      for line in out:gmatch("[^\n]+") do
+        assert.is_true(#line < 80, line)
+      end
+    end
+  end)
+
   it("prints the configuration from the runtime's own table", function()
     local code, out = lunate("help", "config")
     assert.equal(0, code)
-    assert.equal("DB_POOL_MAX  500\n", out)
+    assert.truthy(out:find("^Usage: lunate config "), out)
+    assert.truthy(out:find("\nDB_POOL_MAX  500\n$"), out)
   end)
 
   it("says how to get the runtime where it is not built", function()
-    for _, words in ipairs { { "version" }, { "help", "config" },
+    for _, words in ipairs { { "version" }, { "help", "errors" },
+      { "config" }, { "status" }, { "ctl" },
       { "run", "/dev/null" } } do
       local code, _, err = command.run(words)
       assert.equal(1, code)

@@ -52,6 +52,21 @@ fill(struct budget_seat *s)
 }
 
 static void
+the_most_that_were_open_at_once_are_remembered(void **state)
+{
+	assert_true(budget_take(seat[0]) && budget_take(seat[1]));
+	assert_int_equal(b.peak, 2);
+	budget_give(seat[0]);
+	assert_true(budget_take(seat[2]));
+	assert_int_equal(b.peak, 2); /* of all seats together */
+	fill(seat[1]);
+	assert_int_equal(b.peak, 4);
+	while (b.open > 0)
+		budget_give(seat[0]);
+	assert_int_equal(b.peak, 4);
+}
+
+static void
 empty(struct budget_seat *s)
 {
 	while (b.open > 0)
@@ -168,6 +183,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_taken_never_exceeds_max),
+		TEST(the_most_that_were_open_at_once_are_remembered),
 		TEST(the_pool_with_the_most_idle_is_asked_once),
 		TEST(who_wants_is_woken_when_there_is_room),
 		TEST(wanting_is_not_starving),

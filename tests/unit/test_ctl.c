@@ -215,6 +215,43 @@ check_refused(const char *line, const char *says)
 	json_decref(answer);
 }
 
+/* The value of an option and where it comes from, as told. */
+static void
+check_option(const json_t *options, const char *name, const char *value,
+	     const char *origin)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach (options, i, one) {
+		if (strcmp(json_string_value(json_object_get(one, "name")),
+			   name) != 0)
+			continue;
+		assert_string_equal(
+			json_string_value(json_object_get(one, "value")),
+			value);
+		assert_string_equal(
+			json_string_value(json_object_get(one, "origin")),
+			origin);
+		return;
+	}
+	fail_msg("%s is not told", name);
+}
+
+static void
+the_options_are_told_without_their_secrets(void **state)
+{
+	json_t *answer = ask("{\"command\":\"config\"}");
+	json_t *options = json_object_get(result(answer), "options");
+
+	assert_int_equal(json_array_size(options), CONFIG_KEYS);
+	check_option(options, "pool_max", "500", "default");
+	check_option(options, "pool_min", "0", "option");
+	check_option(options, "state_dir", dir, "option");
+	check_option(options, "url", "***", "option");
+	json_decref(answer);
+}
+
 static void
 what_is_no_request_is_told_what_one_is(void **state)
 {
@@ -285,6 +322,7 @@ main(void)
 		cmocka_unit_test(health_is_answered_when_the_check_has_ended),
 		cmocka_unit_test(
 			the_log_level_changes_and_a_wrong_one_changes_nothing),
+		cmocka_unit_test(the_options_are_told_without_their_secrets),
 		cmocka_unit_test(what_is_no_request_is_told_what_one_is),
 	};
 	const struct CMUnitTest alone[] = {

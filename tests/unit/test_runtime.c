@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 
 #include "ops.h"
 
@@ -145,6 +146,133 @@ one_after_the_other_leaves_nothing_behind(void **state)
 	}
 }
 
+/* ---- several workers ---------------------------------------------------- */
+
+/* A second worker with a loop of its own, driven by a thread until told. */
+struct second {
+	struct worker *w;
+	struct loop *loop;
+	struct run run;
+	struct pool_stats own; /* at its end */
+	pthread_t thread;
+	int stop; /* atomic */
+};
+
+static void
+second_done(struct op *op)
+{
+	struct second *s = CONTAINER_OF(op, struct second, run.op);
+
+	s->run.code = op->err.code;
+	s->run.calls++;
+	op_fini(op);
+}
+
+static void *
+second_work(void *arg)
+{
+	static const char sql[] = "select pg_sleep(0.05)";
+	struct second *s = arg;
+
+	s->loop = loop_new();
+	s->w = runtime_join(rt, s->loop);
+	op_init(&s->run.op, s->w);
+	s->run.op.sql = sql;
+	s->run.op.len = sizeof(sql) - 1;
+	s->run.op.vals = s->run.vals;
+	s->run.op.done = second_done;
+	op_start(&s->run.op);
+	while (s->run.calls == 0 ||
+	       !__atomic_load_n(&s->stop, __ATOMIC_ACQUIRE))
+		loop_turn(s->loop, 0.01);
+	pool_stats(s->w->pool, &s->own);
+	runtime_leave(&s->w);
+	loop_free(&s->loop);
+	return NULL;
+}
+
+static void
+second_start(struct second *s)
+{
+	memset(s, 0, sizeof(*s));
+	assert_int_equal(pthread_create(&s->thread, NULL, second_work, s), 0);
+}
+
+static void
+second_end(struct second *s)
+{
+	__atomic_store_n(&s->stop, 1, __ATOMIC_RELEASE);
+	pthread_join(s->thread, NULL);
+	assert_int_equal(s->run.code, 0);
+}
+
+static void
+the_connections_of_all_workers_are_told_by_each(void **state)
+{
+	struct second other;
+	struct pool_stats s;
+	struct metrics m;
+
+	ops_begin(4);
+	ops_ok("select 1");
+	second_start(&other);
+	do {
+		turn();
+		metrics_read(w, &m);
+		assert_true(m.total <= 4);
+		pool_stats(w->pool, &s);
+	} while (m.total <= s.total || m.idle < m.total);
+	assert_true(m.max == 4);
+	second_end(&other);
+	assert_true(m.total == s.total + other.own.total);
+	assert_true(m.idle == s.idle + other.own.idle);
+	assert_true(m.opened == (double)(s.opened + other.own.opened));
+	assert_true(m.peak >= m.total && m.peak <= 4);
+	ops_end();
+}
+
+static void
+what_a_worker_counted_stays_when_it_leaves(void **state)
+{
+	struct pool_stats own, after;
+	struct second other;
+
+	ops_begin(4);
+	ops_ok("select 1");
+	second_start(&other);
+	second_end(&other);
+	assert_true(other.own.opened > 0 && other.own.statements > 0);
+	pool_stats(w->pool, &own);
+	runtime_pools(w, &after);
+	assert_int_equal(after.total, own.total);
+	assert_int_equal(after.idle, own.idle);
+	assert_int_equal(after.opened, own.opened + other.own.opened);
+	assert_int_equal(after.statements,
+			 own.statements + other.own.statements);
+	assert_int_equal(after.closed, own.closed + other.own.opened);
+	assert_true(after.peak > own.peak);
+	ops_end();
+}
+
+static void
+operations_of_all_workers_are_under_way(void **state)
+{
+	struct second other;
+
+	ops_begin(4);
+	assert_int_equal(runtime_operations(rt), 0);
+	second_start(&other);
+	while (runtime_operations(rt) == 0)
+		;
+	ops_make(0, "select pg_sleep(0.2)");
+	ops_start(0);
+	assert_in_range(runtime_operations(rt), 1, 2);
+	second_end(&other);
+	assert_int_equal(ops_wait(0), 0);
+	assert_int_equal(runtime_operations(rt), 0);
+	ops_end();
+}
+
 #define T(name) cmocka_unit_test(name)
 
 int
@@ -158,6 +286,9 @@ main(void)
 		T(a_stopped_runtime_finishes_its_work_and_takes_no_new),
 		T(a_transaction_may_go_on_in_a_stopped_runtime),
 		T(every_operation_is_counted_once),
+		T(the_connections_of_all_workers_are_told_by_each),
+		T(what_a_worker_counted_stays_when_it_leaves),
+		T(operations_of_all_workers_are_under_way),
 		T(one_after_the_other_leaves_nothing_behind),
 	};
 

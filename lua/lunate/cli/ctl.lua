@@ -1,17 +1,16 @@
 -- lunate ctl - talks to the runtimes of this user that run now.
 local json = require "lunate.cli.json"
-local runtimes_of = require "lunate.cli.runtimes"
-
-local ask, encode = runtimes_of.ask, json.encode
+local runtimes = require "lunate.cli.runtimes"
 
 local M = { name = "ctl", summary = "Ask or change a running runtime." }
 
 function M.define(parser)
   parser:option("--pid", "Which process, when several run."):args(1)
-    :convert(tonumber)
+    :convert(runtimes.pid)
   parser:flag("--json", "Print the answer as JSON.")
-  parser:argument("request", "help, ping, version, status, pool, health, "
-    .. "metrics, log_level; without one: list the runtimes."):args("?")
+  parser:argument("request", "help, ping, version, status, config, pool, "
+    .. "health, metrics, log_level; without one: list the runtimes.")
+    :args("?")
   parser:argument("value", "What the request wants."):args("?")
   parser:epilog("A runtime is found by its socket, STATE_DIR/run/PID-N.sock.  "
     .. "It is there a\nsecond after the runtime was opened, unless "
@@ -63,6 +62,14 @@ function PRINT.metrics(result)
   end
 end
 
+-- Like lunate config, of the one that runs.
+function PRINT.config(result)
+  for _, row in ipairs(result.options) do
+    print(("%-33s  %-24s  %s"):format(row.name,
+      row.value ~= "" and row.value or "-", row.origin))
+  end
+end
+
 local function show(request, result)
   if PRINT[request] then
     return PRINT[request](result)
@@ -71,16 +78,15 @@ local function show(request, result)
 end
 
 -- One line for each that runs.
-local function list(runtimes, folder, args)
+local function list(found, folder, args)
   local all = {}
-  for _, runtime in ipairs(runtimes) do
-    local status, why = ask(runtime, "status")
+  for _, runtime in ipairs(found) do
+    local status, why = runtimes.ask(runtime, "status")
     all[#all + 1] = status or { pid = runtime.pid, error = why }
     all[#all].socket = runtime.path
   end
   if args.json then
-    print(json.list(all))
-    return 0
+    return json.print(all)
   end
   for _, one in ipairs(all) do
     print(one.error and ("%-8d %s"):format(one.pid, one.error)
@@ -94,48 +100,50 @@ local function list(runtimes, folder, args)
   return 0
 end
 
-local function pids(runtimes)
+local function pids(found)
   local words = {}
-  for i, runtime in ipairs(runtimes) do
+  for i, runtime in ipairs(found) do
     words[i] = tostring(runtime.pid)
   end
   return table.concat(words, ", ")
 end
 
-local function send(runtimes, args, cli)
-  for _, runtime in ipairs(runtimes) do
-    local result, why = ask(runtime, args.request, args.value)
+-- A process may have several runtimes: then JSON is an array, so that it is
+-- one document.
+local function send(found, args, cli)
+  local results = {}
+  for i, runtime in ipairs(found) do
+    local result, why = runtimes.ask(runtime, args.request, args.value)
     if not result then
       return cli.fail(why)
     end
-    if args.json then
-      print(encode(result))
-    else
-      show(args.request, result)
-    end
+    results[i] = result
+  end
+  if args.json then
+    return json.print(#results == 1 and results[1] or results)
+  end
+  for _, result in ipairs(results) do
+    show(args.request, result)
   end
   return 0
 end
 
 function M.run(args, cli)
-  if not pcall(require, "lunate.core") then
-    return cli.fail("the runtime is not here; build it with: make")
-  end
-  local runtimes, folder = runtimes_of.find(args.pid)
-  if not runtimes then
+  local found, folder = runtimes.find(args.pid)
+  if not found then
     return cli.fail(folder)
   end
   if not args.request then
-    return list(runtimes, folder, args)
+    return list(found, folder, args)
   end
-  if #runtimes == 0 then
+  if #found == 0 then
     return cli.fail("no runtime runs (looked in " .. folder .. ")")
   end
-  if not args.pid and #runtimes > 1 then
-    return cli.misused("several run; choose with --pid: " .. pids(runtimes),
+  if not args.pid and #found > 1 then
+    return cli.misused("several run; choose with --pid: " .. pids(found),
       M.name)
   end
-  return send(runtimes, args, cli)
+  return send(found, args, cli)
 end
 
 return M

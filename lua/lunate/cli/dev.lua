@@ -1,5 +1,6 @@
 -- lunate dev - the private PostgreSQL to develop against.
 local dev = require "lunate.dev"
+local json = require "lunate.cli.json"
 local sys = require "lunate.sys"
 
 local M = { name = "dev", summary = "A private PostgreSQL to develop against." }
@@ -20,6 +21,7 @@ function M.define(parser, add)
   local url = add(parser, "url", "Print the URL of the running server.")
   url:mutex(url:flag("--replica", "The replica's."),
     url:flag("--redis", "Redis'."))
+  url:flag("--json", "Print an object that holds it.")
   parser:epilog("Its data is in $XDG_STATE_HOME/lunate/dev (by default "
     .. "~/.local/state/lunate/dev;\nroot's is in /var/lib/lunate/dev and runs "
     .. "as the user postgres).  It listens on\nunix sockets that only you can "
@@ -31,10 +33,6 @@ local function say(text)
   io.stderr:write("lunate: ", text, "\n")
 end
 
-local function print_json(value)
-  print((require("cjson").encode(value):gsub("\\/", "/")))
-end
-
 function ACTIONS.start(args, cli)
   local started, err = dev.start({ replica = args.replica, redis = args.redis,
     say = say })
@@ -42,8 +40,7 @@ function ACTIONS.start(args, cli)
     return cli.fail(err)
   end
   if args.json then
-    print_json(started)
-    return 0
+    return json.print(started)
   end
   print(started.url)
   if started.replica_url then
@@ -101,8 +98,7 @@ function ACTIONS.status(args, cli)
     return cli.fail(err)
   end
   if args.json then
-    print_json(status)
-    return 0
+    return json.print(status)
   end
   for _, name in ipairs { "postgres", "replica", "redis" } do
     print_server(name, status[name])
@@ -115,6 +111,9 @@ function ACTIONS.url(args, cli)
   local url, err = dev.url({ replica = args.replica, redis = args.redis })
   if not url then
     return cli.fail(err)
+  end
+  if args.json then
+    return json.print { url = url }
   end
   print(url)
   return 0

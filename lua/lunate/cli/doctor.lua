@@ -1,19 +1,25 @@
 -- lunate doctor - does the server suit the configuration?
+local colour = require "lunate.cli.colour"
+local json = require "lunate.cli.json"
+
 local M = { name = "doctor", summary = "Check the server against the "
   .. "configuration." }
 
 -- What libpq sends at each login, after our own settings.
 local OVERRIDES = { "PGTZ", "PGDATESTYLE" }
 
-local MARKS = { ok = "ok     ", advice = "advice ", problem = "PROBLEM" }
-local PAINTS = { ok = "good", advice = "warning", problem = "error" }
+local MARKS = {
+  ok = { "ok     ", "good" },
+  advice = { "advice ", "warning" },
+  problem = { "PROBLEM", "error" },
+}
 
 function M.define(parser)
   parser:option("--url", "The database, instead of DATABASE_URL."):args(1)
   parser:flag("--json", "Print the findings as JSON.")
   parser:epilog("Exit code 0: no problem; 1: a problem, or the server cannot "
-    .. "be asked.\nAdvice is no problem.  Without a URL the development "
-    .. "server is asked, when it runs.")
+    .. "be asked; 2: it was\nasked wrongly.  Advice is no problem.  Without a "
+    .. "URL the development server is\nasked, when it runs.")
 end
 
 local function choose_url(args)
@@ -53,10 +59,10 @@ local function examine(url)
 end
 
 local function print_findings(findings)
-  local paint = require("lunate.cli.colour").of(1)
+  local paint = colour.of(1)
   for _, finding in ipairs(findings) do
-    local mark = paint[PAINTS[finding.level]](MARKS[finding.level])
-    print(("%s  %s"):format(mark, finding.what))
+    local mark = MARKS[finding.level]
+    print(paint[mark[2]](mark[1]) .. "  " .. finding.what)
     if finding.remedy then
       print("         -> " .. finding.remedy)
     end
@@ -72,8 +78,7 @@ local function count(findings, level)
 end
 
 local function print_json(findings, problems)
-  local all = { ok = problems == 0, findings = findings }
-  print(require("lunate.cli.json").encode(all))
+  json.print { ok = problems == 0, findings = findings }
 end
 
 function M.run(args, cli)

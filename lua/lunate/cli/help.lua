@@ -1,59 +1,15 @@
--- lunate help - of the whole, of a command, or of the configuration.
+-- lunate help - of the whole, of a command, or of a topic.
+local json = require "lunate.cli.json"
+local text = require "lunate.cli.text"
+local topics = require "lunate.cli.topics"
+
 local M = { name = "help", summary = "Show help on a command or a topic." }
-
--- Texts that are not commands: each writes one, from a table of core.
-local TOPICS = {}
-
-for name, text in pairs(require "lunate.cli.topics") do
-  TOPICS[name] = function()
-    print(text)
-  end
-end
-
--- The table of all options, printed from the one that the runtime reads.
-function TOPICS.config(core)
-  io.stdout:write(core.config_help())
-end
-
-function TOPICS.errors(core)
-  print("An error is a table; err.code is one of these.  The same call may "
-    .. "succeed later\nas it is where * stands.\n")
-  for _, row in ipairs(core.error_table()) do
-    print(("  %s %-16s %s"):format(row.retryable and "*" or " ", row.code,
-      row.meaning))
-  end
-  print("\nAlso \"script\": a Lua error that was raised in a task.")
-end
-
-function TOPICS.events(core)
-  print("db:on(event, fn) calls fn(envelope) in a task; \"*\" stands for all "
-    .. "of them.\n")
-  for _, row in ipairs(core.event_table()) do
-    print(("  %s (%s)\n      %s"):format(row.name, row.priority:lower(),
-      row.meaning))
-  end
-end
-
-function TOPICS.metrics(core)
-  print("db:pool_metrics() and `lunate ctl metrics` give these.\n")
-  for _, row in ipairs(core.metrics_table()) do
-    print(("  %-20s %-14s %s"):format(row.name, row.unit, row.help))
-  end
-end
-
-local function show_topic(topic, cli)
-  local found, core = pcall(require, "lunate.core")
-  if not found then
-    return cli.fail("the runtime is not here; build it with: make")
-  end
-  TOPICS[topic](core)
-  return 0
-end
 
 function M.define(parser)
   parser:argument("topic", "A command, or a topic."):args("?")
-  parser:epilog("Topics: config (every option, its default and its unit), "
-    .. "errors, events,\nmetrics, exit-codes, environment, url, embedding.")
+  parser:flag("--json", "Print the table of config, errors, events or metrics "
+    .. "as an array.")
+  parser:epilog(topics.list())
 end
 
 -- Every word that help knows something about.
@@ -62,28 +18,49 @@ local function names(cli)
   for name in pairs(cli.commands) do
     all[#all + 1] = name
   end
-  for name in pairs(TOPICS) do
-    all[#all + 1] = name
+  for _, topic in ipairs(topics.all) do
+    if not cli.commands[topic.name] then
+      all[#all + 1] = topic.name
+    end
   end
   table.sort(all)
   return all
 end
 
+local function show_topic(topic, as_json, cli)
+  local found, core = pcall(require, "lunate.core")
+  if not found and not topic.plain then
+    return cli.fail("the runtime is not here; build it with: make")
+  end
+  if as_json then
+    return json.print(topic.rows(core))
+  end
+  topic.show(core)
+  return 0
+end
+
+local function unknown(word, cli)
+  local all = names(cli)
+  local guess = text.guess(word, all)
+  if guess == "" then
+    guess = "; there is help on " .. table.concat(all, ", ")
+  end
+  return cli.misused(("no help on '%s'%s"):format(word, guess))
+end
+
 function M.run(args, cli)
-  local topic = args.topic
-  if not topic then
-    print(cli.parser:get_help())
-    return 0
+  local topic, entry = topics.by_name[args.topic], cli.commands[args.topic]
+  if args.json and not (topic and topic.rows) then
+    return cli.misused("--json goes with config, errors, events or metrics",
+      M.name)
   end
-  if TOPICS[topic] then -- config is both: `lunate config --help`
-    return show_topic(topic, cli)
+  if not args.topic or entry and not args.json then
+    print((entry or cli).parser:get_help())
+    -- One word for both: the table follows where the runtime is there.
+    return topic and pcall(require, "lunate.core")
+      and show_topic(topic, false, cli) or 0
   end
-  if cli.commands[topic] then
-    print(cli.commands[topic].parser:get_help())
-    return 0
-  end
-  return cli.misused(("no help on '%s'; there is help on %s"):format(topic,
-    table.concat(names(cli), ", ")))
+  return topic and show_topic(topic, args.json, cli) or unknown(args.topic, cli)
 end
 
 return M

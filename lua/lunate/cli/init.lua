@@ -23,8 +23,8 @@ local COMMANDS = {
   require "lunate.cli.repl",
   require "lunate.cli.dev",
   require "lunate.cli.config",
-  require "lunate.cli.doctor",
   require "lunate.cli.status",
+  require "lunate.cli.doctor",
   require "lunate.cli.ctl",
   require "lunate.cli.completion",
   require "lunate.cli.help",
@@ -55,7 +55,7 @@ end
 ---@field help string? the text that a --help option asked for
 local Cli = {}
 Cli.__index = Cli
-Cli.fail, Cli.misused = M.fail, M.misused
+Cli.fail, Cli.misused, Cli.FAILED = M.fail, M.misused, M.FAILED
 
 -- argparse's own help option ends the process; this one only ends the parsing.
 local function add_help(cli, parser)
@@ -70,7 +70,8 @@ end
 local function build()
   local cli = setmetatable({ commands = {} }, Cli)
   cli.parser = add_help(cli, argparse("lunate",
-    "Runs Lua scripts against PostgreSQL."))
+    "Runs Lua scripts against PostgreSQL.")
+    :epilog(require("lunate.cli.topics").list()))
   cli.parser:command_target("command")
   local function add_command(parser, name, summary)
     return add_help(cli, parser:command(name)

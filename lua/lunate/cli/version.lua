@@ -2,7 +2,7 @@
 local M = { name = "version", summary = "Show the version." }
 
 function M.define(parser)
-  parser:flag("--json", "Print it as JSON.")
+  parser:flag("--json", "Print an object.")
 end
 
 function M.run(args, cli)
@@ -11,11 +11,10 @@ function M.run(args, cli)
     return cli.fail("the runtime is not here; build it with: make")
   end
   if args.json then
-    print(require("lunate.cli.json").encode { version = core.version,
-      luajit = jit.version })
-  else
-    print(("lunate %s (%s)"):format(core.version, jit.version))
+    return require("lunate.cli.json").print { version = core.version,
+      luajit = jit.version, architecture = jit.arch }
   end
+  print(("lunate %s (%s)"):format(core.version, jit.version))
   return 0
 end
 
