@@ -80,7 +80,7 @@ describe("lunate status", function()
     local r = status()
     assert.equal(0, r.code, r.err)
     live.says(r.out, tostring(p.pid), "status-test", "1 worker,",
-      "idle", "at most 4", "operations for a connection", "under way",
+      "idle", "at most 4", " for a connection", "under way",
       "/s, errors ", "average ", "p99 ", "well, checked ")
     assert.truthy(r.out:find("%[[#=~.]+%] %d active"), r.out)
     assert.falsy(r.out:find("\27", 1, true))

@@ -8,7 +8,7 @@ local text = require "lunate.cli.text"
 local M = { name = "status", summary = "Show how the running runtimes do." }
 
 local EVERY, PATIENCE = 2, 2
-local BAR = 30
+local BAR, INDENT = 24, 15
 
 function M.define(parser)
   parser:option("--pid", "Only the runtimes of this process."):args(1)
@@ -86,12 +86,22 @@ local function health(last, paint)
   if last.is_healthy then
     return paint.good "well" .. (", checked %s ago"):format(ago)
   end
-  return paint.error "NOT WELL" .. (", checked %s ago: %s"):format(ago,
-    table.concat(last.errors, "; "))
+  return paint.error "NOT WELL" .. (", checked %s ago:"):format(ago)
+end
+
+-- What a health check found, in lines that fit.
+local function complaints(last, columns)
+  local lines = {}
+  for _, why in ipairs(type(last) == "table" and last.errors or {}) do
+    for _, line in ipairs(text.wrap(why, columns)) do
+      lines[#lines + 1] = line
+    end
+  end
+  return lines
 end
 
 local function share(errors, all)
-  return all > 0 and (" (%.2g %%)"):format(errors / all * 100) or ""
+  return all > 0 and (" (%.2f %%)"):format(errors / all * 100) or ""
 end
 
 local function rows_of(one, paint)
@@ -102,7 +112,7 @@ local function rows_of(one, paint)
     { "connections", ("%s %.0f active, %.0f idle, %.0f logins; at most %.0f")
       :format(bar(m), m.active, m.idle, m.logins, m.max) },
     { "waiting", (m.waiting > 0 and paint.warning or paint.faint)(
-      ("%.0f operations for a connection"):format(m.waiting)) },
+      ("%.0f for a connection"):format(m.waiting)) },
     { "operations", ("%.0f under way, %.0f ended, %.1f/s, %s"):format(
       one.operations, m.total_queries, m.queries_per_second,
       m.errors > 0 and paint.warning(errors) or errors) },
@@ -125,6 +135,10 @@ local function lines_of(one, paint, lines)
       one.version)
   for _, row in ipairs(rows_of(one, paint)) do
     lines[#lines + 1] = ("  %-12s %s"):format(row[1], row[2])
+  end
+  local columns = text.columns()
+  for _, line in ipairs(complaints(one.health, columns and columns - INDENT)) do
+    lines[#lines + 1] = (" "):rep(INDENT) .. line
   end
 end
 
