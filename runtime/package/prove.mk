@@ -7,6 +7,6 @@ PROVE := cancel spike faults context values rows soak
 prove: all $(SUPPORT) ## long runs with figures; T=x only tests/live/x_spec.lua
 	@set -e; for spec in $(if $(T),$(T),$(PROVE)); do \
 		LUNATE_PROVE=1 $(SAN_HOST_$(SAN)) LUNATE_BUILD=$(B) \
-		luajit "$$(command -v busted)" --ignore-lua \
+		luajit tests/support/busted.lua "$$(command -v busted)" --ignore-lua \
 			tests/live/$${spec}_spec.lua; \
 	done

@@ -38,7 +38,7 @@ BUSTED = @mkdir -p $(B)/counts && rm -f $(B)/counts/$(1); \
 		echo 0 0 0 > $(B)/counts/$(1); exit 0; \
 	fi; \
 	$(SAN_HOST_$(SAN)) LUNATE_BUILD=$(B) LUNATE_COUNTS=$(B)/counts/$(1) \
-		luajit "$$(command -v busted)" --ignore-lua $(if $(F),--filter='$(F)') "$$@" && \
+		luajit tests/support/busted.lua "$$(command -v busted)" --ignore-lua $(if $(F),--filter='$(F)') "$$@" && \
 	if grep -qx '0 0 0' $(B)/counts/$(1); then echo "no test ran"; exit 1; fi
 
 .PHONY: test-live
