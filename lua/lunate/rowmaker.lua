@@ -1,9 +1,6 @@
 -- lunate.rowmaker - a function that makes the rows of one shape.
 --
 -- return function(v1, v2) return { ["id"] = v1, ["name"] = v2 } end
---
--- C calls it on a thread of its own, where nothing may be compiled: LuaJIT
--- crashed in one of thirty runs when such a function had become hot.
 
 ---@param names (string|false)[] false: a name that came before
 ---@param positional boolean the values also as [1..n]
@@ -21,7 +18,5 @@ return function(names, positional)
   end
   local text = ("return function(%s) return { %s } end"):format(
     table.concat(values, ", "), table.concat(fields, ", "))
-  local maker = assert(loadstring(text, "=row"))()
-  jit.off(maker)
-  return maker
+  return assert(loadstring(text, "=row"))()
 end

@@ -29,7 +29,7 @@ table.insert(package.loaders, 2, function(name)
 end)
 
 local program = table.remove(arg, 1)
-arg[0] = program
+rawset(arg, 0, program)
 local chunk = assert(loadfile(program))
 jit.off(chunk, true)
 chunk(unpack(arg))
