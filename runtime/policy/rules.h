@@ -19,6 +19,7 @@
 #define RULES_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "obj.h"
@@ -37,6 +38,35 @@ struct retry_rules {
 	int64_t cap_ms;	 /* longest such wait */
 };
 
+/* Whose rows are whose (isolation.lua). */
+enum isolation_state {
+	ISOLATION_OFF,	  /* no policy folder, or policies=false */
+	ISOLATION_CLOSED, /* nothing that touches a table is run: there is a
+			     folder without isolation.lua, or what is there
+			     has been broken for too long */
+	ISOLATION_ON,
+};
+
+/* Which of the two layers hold; gate and egress always do. */
+enum isolation_mode {
+	ISOLATION_REWRITE, /* scoped texts */
+	ISOLATION_RLS,	   /* row-level security of the database */
+	ISOLATION_BOTH,
+};
+
+struct tenant_rules;
+struct access_rules;
+
+struct isolation_rules {
+	enum isolation_state state;
+	enum isolation_mode mode;
+	const struct tenant_rules *tables; /* ON; NULL otherwise */
+	const char *closed;		   /* CLOSED: why, for the error */
+	bool show_detail;   /* development: errors keep the server's detail */
+	bool seal;	    /* the context in the session carries a MAC */
+	const char *canary; /* tenant whose rows nobody may ever see, or NULL */
+};
+
 struct rules {
 	unsigned magic;
 #define RULES_MAGIC 0x94a11e5e
@@ -44,6 +74,11 @@ struct rules {
 	uint64_t id;
 	struct class_rules classes[RULES_CLASSES];
 	struct retry_rules retry;
+	struct isolation_rules isolation;
+	const struct access_rules *access; /* NULL: there is no access.lua */
+	/* Hash of the files that can change a result (isolation, access,
+	 * encryption, optimizer); 0 without a folder. */
+	uint64_t decision_epoch;
 };
 
 struct rules_source {

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * decl - what policy files declare, as plain values.
+ *
+ * A policy file is a list of declarations, `word "name" { fields }` or
+ * `word { fields }`.  Running it yields these structs and nothing else: who
+ * builds rules from them (build_isolation.c, build_access.c, ...) sees no Lua.
+ *
+ * Values.  Helpers of the vocabulary give plain values: minutes(5) is a NUMBER
+ * of seconds, days(90) too; megabytes(4) a NUMBER of bytes.  What has to be
+ * evaluated later is a TERM, an operator with arguments, made by constructors
+ * and by the operators of placeholders:
+ *
+ *	row.location_id:one_of(ctx.locations)   one_of(row(location_id),
+ *	                                               ctx(locations))
+ *	all { a, b }                            all(a, b)
+ *	hours("Mon-Fri 07:00-19:00", "UTC")     hours("Mon-Fri ...", "UTC")
+ *
+ * A FUNCTION is a number under which the policy VM keeps it (hook.h).
+ *
+ * Memory: everything of a bundle lies in its arena.  Thread: immutable.
+ */
+#ifndef DECL_H
+#define DECL_H
+
+#include <stdbool.h>
+
+#include "err.h"
+
+struct vocab_word;
+
+enum decl_type {
+	DECL_NONE,
+	DECL_BOOL,
+	DECL_NUMBER,
+	DECL_TEXT,
+	DECL_LIST, /* {a, b, c} */
+	DECL_MAP,  /* {k = v}, by key (strcmp) */
+	DECL_TERM, /* text is the operator, items its arguments */
+	DECL_FUNCTION,
+};
+
+struct decl_value {
+	enum decl_type type;
+	bool yes;
+	double number;
+	const char *text; /* TEXT: 0-terminated; TERM: the operator */
+	unsigned len;	  /* of text */
+	unsigned function;
+	unsigned n; /* LIST, MAP, TERM */
+	const struct decl_value *items;
+	const char *const *keys; /* MAP */
+	int line;		 /* where it was made; 0: not known */
+};
+
+struct decl {
+	const struct vocab_word *word;
+	const char *file; /* "isolation.lua" */
+	int line;
+	const char *name;	  /* or NULL */
+	struct decl_value fields; /* a MAP, checked against the vocabulary */
+};
+
+/* Of one file, in its order. */
+struct decl_list {
+	const char *file;
+	bool present; /* the folder has the file */
+	unsigned n;
+	const struct decl *decls;
+};
+
+/* A field of a declaration or of a MAP; NULL when it is not there. */
+const struct decl_value *decl_field(const struct decl_value *map,
+				    const char *key);
+
+/* "policies/access.lua:12: " + text; returns `code`. */
+int decl_fail(struct err *e, const struct decl *d, const char *fmt, ...)
+	PRINTF_LIKE(3, 4);
+
+#endif

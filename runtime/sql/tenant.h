@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * tenant - which rows belong to whom, and the rewrite that keeps to it.
+ *
+ * A statement is edited, not printed anew: the original text is spliced at
+ * token offsets, because PostgreSQL's deparser changes meaning.  The rewriter
+ * is not trusted.  Its result is parsed again and accepted or refused by
+ * check.h, which shares no code with it and knows the forms below.
+ *
+ * Names in what is added are qualified, `lunate_` is a reserved beginning, and
+ * the tenant is always one bind parameter, number n = one more than the
+ * statement's own.
+ *
+ *	TENANT   one tenant:  $n::pg_catalog.TYPE
+ *	         a set:       ANY ($n::pg_catalog.TYPE[])
+ *	EQ       OPERATOR(pg_catalog.=)
+ *	Q        the name by which the row is known where the predicate stands
+ *
+ * P(table, Q), the predicate of a table; its EXISTS aliases are lunate_1,
+ * lunate_2, ... by depth:
+ *
+ *	by       Q.column EQ TENANT
+ *	parent   EXISTS (SELECT FROM ps.pt AS lunate_1
+ *	                 WHERE lunate_1.other EQ Q.own [AND ...]
+ *	                 AND P(parent, lunate_1))
+ *	through  EXISTS (SELECT FROM ms.mt AS lunate_1
+ *	                 WHERE lunate_1.other EQ Q.own [AND ...]
+ *	                 AND lunate_1.column EQ TENANT)
+ *	shared   none
+ *
+ * LIMIT(Q), of the access rules (struct tenant_limit): (its text), with Q in
+ * place of each row and the parameters n+1, n+2, ... in place of values.
+ *
+ * Where a table stands:
+ *
+ * F1  in FROM, USING, or as a MERGE source:
+ *	[ONLY] name [*] [alias] [TABLESAMPLE ...]   becomes
+ *	(SELECT * FROM [ONLY] s.t AS lunate_0 [TABLESAMPLE ...]
+ *	 WHERE P(t, lunate_0) [AND LIMIT(lunate_0)] [OFFSET 0]) AS alias
+ *     alias is the one given (with its column list) or the table's name.  With
+ *     hidden columns the "*" is a list of all columns, lunate_0.c or
+ *     CAST(NULL AS type) AS c.  "TABLE t" becomes "SELECT * FROM" and F1.
+ *     OFFSET 0 stands when rewriting is the only barrier (ask.fence) and a
+ *     condition of the statement could tell of a row before its tenant was
+ *     looked at.
+ * F2  in place, when a SELECT has GROUP BY (a grouped key covers the other
+ *     columns of a table, not those of a sub-select) or names a column by
+ *     schema.table.column: the table stays, with its schema, and P and LIMIT
+ *     join the WHERE of its SELECT or, below the nullable side of an outer
+ *     join, the ON of that join:
+ *	WHERE P AND P2 ... AND (what stood there)
+ *     A place without ON (USING, NATURAL, FULL JOIN) gets F1.  Where OFFSET 0
+ *     would stand, the condition is
+ *	WHERE P AND CASE WHEN P THEN (what stood there) ELSE false END
+ * F3  the target of UPDATE or DELETE: F2 in its WHERE.  DELETE from a table
+ *     that is reached `through` another also has
+ *	AND NOT EXISTS (SELECT FROM ms.mt AS lunate_1 WHERE lunate_1.other EQ
+ *	Q.own [AND ...] AND NOT lunate_1.column EQ TENANT)
+ *     The target of MERGE: P in front of its ON, in the same manner:
+ *	ON P AND (what stood there)
+ * F4  shared: the table stays, with its schema; it is not written.
+ *
+ * INSERT, the insert branch of MERGE included (a positional one gets its list
+ * of columns first).  RAISE(T) = (pg_catalog.parse_ident(pg_catalog.concat(
+ * '?', $n::pg_catalog.TYPE)))[1]::T, an error of routine parse_ident; the
+ * function itself is refused to statements.  OWN = $n::pg_catalog.TYPE.
+ *
+ * I1  by, column not given: it is added as the last one, and OWN as the last
+ *     of every VALUES row or of the select list of every arm.
+ * I2  by, column given: its expression e becomes
+ *	CASE WHEN (e) EQ OWN THEN OWN ELSE RAISE(pg_catalog.TYPE) END
+ *     and DEFAULT becomes OWN.
+ * I3  parent: all `own` columns are given, each a parameter, literal or
+ *     column (casts allowed); the first one's e becomes
+ *	CASE WHEN EXISTS (SELECT FROM ps.pt AS lunate_1 WHERE lunate_1.other
+ *	EQ (e) [AND lunate_1.other2 EQ (e2)] AND P(parent, lunate_1))
+ *	THEN (e) ELSE RAISE(its type) END
+ * I4  through: VALUES whose `own` columns are parameters or literals; in front
+ *     (or as first of its WITH) stands
+ *	WITH lunate_member AS (INSERT INTO ms.mt (other, ..., column)
+ *	VALUES (e, ..., OWN), ...)
+ *     With a database barrier RETURNING is refused here: the server would ask
+ *     whether the new row is visible before its membership is.
+ * I5  ON CONFLICT names columns or a constraint that contain the column (by)
+ *     or every `own` column (parent); DO UPDATE gets P(t, Q) in its WHERE as
+ *     F3.  through: refused.
+ *
+ * A column that says to whom a row belongs (by, own) is not SET.
+ *
+ * Always true: the original bytes are all there in order, but for names that
+ *              were qualified and the word TABLE.
+ * Memory: results lie in the arena given.
+ * Thread: any; keeps nothing.
+ */
+#ifndef TENANT_H
+#define TENANT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "err.h"
+#include "mem.h"
+#include "tree.h"
+#include "world.h"
+
+/* ---- rules: what policies/isolation.lua says --------------------------- */
+
+enum tenant_type { TENANT_UUID, TENANT_INT4, TENANT_INT8, TENANT_TEXT };
+
+enum tenant_kind {
+	TENANT_BY,	/* a column names the tenant */
+	TENANT_PARENT,	/* as the row of another table it points to */
+	TENANT_THROUGH, /* a membership table says so */
+	TENANT_SHARED,	/* everybody's, to read */
+};
+
+/* on = { own = "other" } */
+struct tenant_pair {
+	const char *own, *other;
+};
+
+struct tenant_table {
+	const char *schema, *name;
+	enum tenant_kind kind;
+	const char *column; /* BY: of this table; THROUGH: of the membership */
+	const char *via_schema, *via; /* PARENT, THROUGH: the other table */
+	const struct tenant_pair *on;
+	unsigned non;
+	bool write_never;
+	const char *file; /* where the rule stands */
+	int line;
+};
+
+struct tenant_rules {
+	enum tenant_type type;
+	unsigned ntables, nadded, nremoved;
+	const struct tenant_table *tables; /* by schema, then name (strcmp) */
+	/* Functions allowed and refused beyond the standard list, "name" or
+	 * "schema.name". */
+	const char *const *added, *const *removed;
+};
+
+/* The rule for a table, or NULL.  The world resolves names, not this. */
+const struct tenant_table *tenant_find(const struct tenant_rules *r,
+				       const char *schema, const char *name);
+
+/* "uuid", "int4", "int8", "text": as in pg_type. */
+const char *tenant_type_name(enum tenant_type type);
+
+/* ---- what access rules add --------------------------------------------- */
+
+enum tenant_action {
+	TENANT_READ,
+	TENANT_INSERT,
+	TENANT_UPDATE,
+	TENANT_DELETE,
+};
+
+/* A condition over a row, cut where something is put in: between two parts
+ * stands a row's name or a value.  text "" is allowed. */
+struct tenant_part {
+	const char *text;
+	enum { TENANT_PART_END, TENANT_PART_ROW, TENANT_PART_VALUE } then;
+	unsigned value; /* PART_VALUE: which, from 0; each one parameter */
+};
+
+/* For one table and action. */
+struct tenant_limit {
+	const char *schema, *name;
+	enum tenant_action action;
+	unsigned nparts, nhidden;
+	const struct tenant_part *parts; /* none: every row */
+	const char *const *hidden;	 /* columns that are read as NULL */
+};
+
+struct tenant_limits {
+	unsigned nlimits, nvalues; /* nvalues: parameters n+1 .. n+nvalues */
+	const struct tenant_limit *limits;
+};
+
+/* NULL: none for this table and action. */
+const struct tenant_limit *tenant_limit_find(const struct tenant_limits *l,
+					     const struct tenant_table *t,
+					     enum tenant_action action);
+
+/* ---- the rewrite -------------------------------------------------------- */
+
+enum tenant_shape { TENANT_ONE, TENANT_SET };
+
+struct tenant_ask {
+	const struct tree *tree; /* of one statement, vetted */
+	const struct tenant_rules *rules;
+	const struct world *world;
+	const struct tenant_limits *limits; /* or NULL */
+	enum tenant_shape shape;
+	bool fence; /* the database has no barrier of its own */
+};
+
+struct tenant_text {
+	const char *sql;
+	size_t len;
+	unsigned own_params;   /* of the original */
+	unsigned tenant_param; /* 0: the statement touches no tenant's table,
+				* and no parameter was added */
+	unsigned nvalues;      /* parameters behind the tenant's */
+	bool needs_one;	       /* writes: the context has exactly one tenant */
+};
+
+/* LUNATE_EDENIED with a reason of refusal.h; LUNATE_ETOOBIG. */
+MUST_USE
+int tenant_rewrite(const struct tenant_ask *ask, struct arena *a,
+		   struct tenant_text *out, struct err *e);
+
+#endif
