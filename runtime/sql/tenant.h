@@ -40,19 +40,27 @@
  *     alias is the one given (with its column list) or the table's name.  With
  *     hidden columns the "*" is a list of all columns, lunate_0.c or
  *     CAST(NULL AS type) AS c.  "TABLE t" becomes "SELECT * FROM" and F1.
- *     OFFSET 0 stands when rewriting is the only barrier (ask.fence) and a
- *     condition of the statement could tell of a row before its tenant was
- *     looked at.
+ *     OFFSET 0 stands when rewriting is the only barrier (ask.fence) and the
+ *     statement is leaky: it could tell of a row before its tenant was looked
+ *     at.  Leaky is, anywhere in the statement, what may raise or act (a call
+ *     of a function, a cast, a subscript, an operator other than = <> != < >
+ *     <= >= ~~ !~~ ~~* !~~*, those of IN, BETWEEN, LIKE, IS DISTINCT FROM and
+ *     NULLIF included; an XML or JSON expression) with a column below it; but
+ *     for those parts of the root that are worked out from rows that were
+ *     let through: its select list, RETURNING, SET, GROUP BY, ORDER BY,
+ *     DISTINCT ON, WINDOW, LIMIT and OFFSET, not counting SELECTs inside them.
  * F2  in place, when a SELECT has GROUP BY (a grouped key covers the other
- *     columns of a table, not those of a sub-select) or names a column by
- *     schema.table.column: the table stays, with its schema, and P and LIMIT
- *     join the WHERE of its SELECT or, below the nullable side of an outer
- *     join, the ON of that join:
- *	WHERE P AND P2 ... AND (what stood there)
- *     A place without ON (USING, NATURAL, FULL JOIN) gets F1.  Where OFFSET 0
- *     would stand, the condition is
+ *     columns of a table, not those of a sub-select) or the statement names a
+ *     column by schema.table.column: the table stays, with its schema, and P
+ *     and LIMIT join the WHERE of its SELECT, in the order of its tables:
+ *	WHERE P [AND LIMIT] [AND P2 ...] [AND (what stood there)]
+ *     F1 it is all the same below the nullable side of an outer join or in a
+ *     FULL join, with TABLESAMPLE, a list of column aliases or hidden columns,
+ *     and where OFFSET 0 has to stand.
+ * F3  the target of UPDATE or DELETE: as F2 in its WHERE.  Where F1 would have
+ *     OFFSET 0, what stood there is put behind the predicates:
  *	WHERE P AND CASE WHEN P THEN (what stood there) ELSE false END
- * F3  the target of UPDATE or DELETE: F2 in its WHERE.  DELETE from a table
+ *     DELETE from a table
  *     that is reached `through` another also has
  *	AND NOT EXISTS (SELECT FROM ms.mt AS lunate_1 WHERE lunate_1.other EQ
  *	Q.own [AND ...] AND NOT lunate_1.column EQ TENANT)
