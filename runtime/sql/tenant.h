@@ -111,7 +111,7 @@
 #include "tree.h"
 #include "world.h"
 
-/* ---- rules: what policies/isolation.lua says --------------------------- */
+/* ---- rules: what policies/isolation.lua says */
 
 enum tenant_type { TENANT_UUID, TENANT_INT4, TENANT_INT8, TENANT_TEXT };
 
@@ -155,7 +155,7 @@ const struct tenant_table *tenant_find(const struct tenant_rules *r,
 /* "uuid", "int4", "int8", "text": as in pg_type. */
 const char *tenant_type_name(enum tenant_type type);
 
-/* ---- what access rules add --------------------------------------------- */
+/* ---- what access rules add */
 
 enum tenant_action {
 	TENANT_READ,
@@ -191,7 +191,7 @@ const struct tenant_limit *tenant_limit_find(const struct tenant_limits *l,
 					     const struct tenant_table *t,
 					     enum tenant_action action);
 
-/* ---- the rewrite -------------------------------------------------------- */
+/* ---- the rewrite */
 
 enum tenant_shape { TENANT_ONE, TENANT_SET };
 

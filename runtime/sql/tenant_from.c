@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Tables that are read: a scoped sub-select (F1), or a predicate in the WHERE
+ * of their SELECT (F2).
+ */
+#include "tenant_int.h"
+
+#include <string.h>
+
+/* ---- where it stands ---------------------------------------------------- */
+
+/* The SELECT that a table is in the FROM of without an outer join or a sample
+ * between them, or NULL. */
+static const struct tree_node *
+plain_place(const struct tree_walk *w)
+{
+	for (unsigned up = 1;; up++) {
+		const struct tree_frame *f = tree_walk_up(w, up);
+		const char *field = tree_walk_up(w, up - 1)->field;
+		const char *join;
+
+		if (f != NULL && tree_kind(f->node) == TREE_SELECT)
+			return f->node;
+		if (f == NULL || tree_kind(f->node) != TREE_JOIN)
+			return NULL;
+		join = tree_word(f->node, "jointype");
+		if (strcmp(join, "JOIN_FULL") == 0 ||
+		    (strcmp(join, "JOIN_LEFT") == 0 &&
+		     strcmp(field, "rarg") == 0) ||
+		    (strcmp(join, "JOIN_RIGHT") == 0 &&
+		     strcmp(field, "larg") == 0))
+			return NULL;
+	}
+}
+
+static bool
+wants_place(const struct rewrite *rw, const struct tree_node *select,
+	    const struct target *t)
+{
+	const struct tenant_limit *l = pred_limit(rw, t->rule, TENANT_READ);
+
+	return select != NULL && !rw->leaky &&
+	       (tree_len(select, "group_clause") > 0 || rw->by_schema) &&
+	       tree_len(tree_get(t->var, "alias"), "colnames") == 0 &&
+	       (l == NULL || l->nhidden == 0);
+}
+
+/* ---- F2 ----------------------------------------------------------------- */
+
+static struct place *
+place_of(struct rewrite *rw, const struct tree_node *select, size_t table)
+{
+	struct place *p;
+
+	for (p = rw->places; p != NULL; p = p->next)
+		if (p->select == select)
+			return p;
+	p = arena_new(rw->a, sizeof(*p));
+	p->select = select;
+	p->table = table;
+	str_init(&p->preds);
+	p->next = rw->places;
+	rw->places = p;
+	return p;
+}
+
+static int
+in_place(struct rewrite *rw, const struct tree_node *select,
+	 const struct target *t)
+{
+	struct place *p = place_of(rw, select, t->first);
+
+	target_qualify(rw, t);
+	return pred_all(rw, &p->preds, t, TENANT_READ);
+}
+
+int
+from_leave(struct rewrite *rw, const struct tree_node *select)
+{
+	struct place *p = rw->places;
+	size_t keyword;
+	const char *preds;
+
+	if (p == NULL || p->select != select)
+		return 0;
+	rw->places = p->next;
+	if (p->preds.len == 0) {
+		str_fini(&p->preds);
+		return 0;
+	}
+	preds = pred_keep(rw, &p->preds);
+	keyword = token_before(rw, p->table, "select");
+	if (keyword == NO_TOKEN)
+		return refuse(rw->e, REFUSE_FORM,
+			      "TABLE with a column named by its schema");
+	return write_where(rw, token_clause(rw, keyword), preds);
+}
+
+/* ---- F1 ----------------------------------------------------------------- */
+
+static bool
+hides(const struct tenant_limit *l, const char *column)
+{
+	for (unsigned i = 0; l != NULL && i < l->nhidden; i++)
+		if (strcmp(l->hidden[i], column) == 0)
+			return true;
+	return false;
+}
+
+/* "*", or with hidden columns the list of all. */
+static void
+add_columns(struct rewrite *rw, struct str *s, const struct target *t)
+{
+	const struct tenant_limit *l = pred_limit(rw, t->rule, TENANT_READ);
+	const struct world_table *wt = t->world;
+
+	if (l == NULL || l->nhidden == 0) {
+		str_addc(s, '*');
+		return;
+	}
+	for (unsigned i = 0; i < wt->ncolumns; i++) {
+		const struct world_column *c = &wt->columns[i];
+
+		str_add(s, i > 0 ? ", " : "");
+		if (hides(l, c->name)) {
+			str_add(s, "CAST(NULL AS ");
+			pred_table(s, c->type_schema, c->type);
+			str_add(s, ") AS ");
+		} else {
+			str_add(s, "lunate_0.");
+		}
+		pred_name(s, c->name);
+	}
+}
+
+static void
+add_head(struct rewrite *rw, struct str *s, const struct target *t)
+{
+	str_add(s, "(SELECT ");
+	add_columns(rw, s, t);
+	str_add(s, tree_num(t->var, "inh") ? " FROM " : " FROM ONLY ");
+	pred_table(s, t->world->schema, t->world->name);
+	str_add(s, " AS lunate_0");
+}
+
+static int
+add_tail(struct rewrite *rw, struct str *s, const struct target *t)
+{
+	struct target inside = *t;
+	struct str preds;
+
+	inside.q = "lunate_0";
+	str_init(&preds);
+	if (pred_all(rw, &preds, &inside, TENANT_READ) < 0) {
+		str_fini(&preds);
+		return rw->e->code;
+	}
+	if (preds.len > 0)
+		str_addf(s, " WHERE %s", preds.at);
+	str_fini(&preds);
+	str_add(s, rw->leaky ? " OFFSET 0)" : ")");
+	return 0;
+}
+
+/* The tokens from ONLY to *, around the name. */
+struct span {
+	size_t first, last;
+};
+
+static struct span
+whole_span(const struct rewrite *rw, const struct target *t)
+{
+	struct span s = {t->first, t->last};
+
+	if (s.first > 1 && token_char(rw, s.first - 1, '(') &&
+	    token_key(rw, s.first - 2, "only")) {
+		s.first -= 2;
+		s.last++;
+	} else if (s.first > 0 && token_key(rw, s.first - 1, "only")) {
+		s.first--;
+	} else if (token_char(rw, s.last + 1, '*')) {
+		s.last++;
+	}
+	return s;
+}
+
+/* "TABLE t" has no list of columns: it gets one. */
+static void
+spell_table(struct rewrite *rw, struct span s)
+{
+	if (s.first > 0 && token_key(rw, s.first - 1, "table"))
+		splice_replace(&rw->splice, rw->tok[s.first - 1].start,
+			       rw->tok[s.first - 1].end, "SELECT * FROM");
+}
+
+static int
+as_select(struct rewrite *rw, const struct target *t)
+{
+	struct span span = whole_span(rw, t);
+	struct str s;
+	int rc;
+
+	spell_table(rw, span);
+	str_init(&s);
+	add_head(rw, &s, t);
+	rc = add_tail(rw, &s, t);
+	if (!t->aliased)
+		str_addf(&s, " AS %s", t->q);
+	splice_replace(&rw->splice, rw->tok[span.first].start,
+		       rw->tok[span.last].end, pred_keep(rw, &s));
+	return rc;
+}
+
+/* ---- TABLESAMPLE: the alias moves behind it ----------------------------- */
+
+static size_t
+sample_end(const struct rewrite *rw, size_t sample)
+{
+	size_t i = sample + 1;
+
+	while (i < rw->n && !token_char(rw, i, '('))
+		i++;
+	if (i >= rw->n)
+		return NO_TOKEN;
+	i = rw->match[i];
+	if (token_word(rw, i + 1, "repeatable") && token_char(rw, i + 2, '('))
+		i = rw->match[i + 2];
+	return i;
+}
+
+static int
+as_sample(struct rewrite *rw, const struct target *t)
+{
+	struct span span = whole_span(rw, t);
+	size_t sample = span.last + 1, end;
+	const char *alias;
+	struct str s;
+	int rc;
+
+	while (sample < rw->n && !token_key(rw, sample, "tablesample"))
+		sample++;
+	end = sample < rw->n ? sample_end(rw, sample) : NO_TOKEN;
+	if (end == NO_TOKEN)
+		return refuse(rw->e, REFUSE_FORM, "TABLESAMPLE was not found");
+	alias = sample > span.last + 1
+			? token_copy(rw, span.last + 1, sample - 1)
+			: t->q;
+	str_init(&s);
+	add_head(rw, &s, t);
+	splice_replace(&rw->splice, rw->tok[span.first].start,
+		       rw->tok[sample - 1].end, pred_keep(rw, &s));
+	rc = add_tail(rw, &s, t);
+	str_addf(&s, token_word(rw, span.last + 1, "as") ? " %s" : " AS %s",
+		 alias);
+	splice_insert(&rw->splice, rw->tok[end].end, pred_keep(rw, &s));
+	return rc;
+}
+
+/* ---- the door ----------------------------------------------------------- */
+
+int
+from_table(struct rewrite *rw, struct tree_walk *w)
+{
+	const struct tree_node *select;
+	const struct tenant_limit *l;
+	struct target t;
+
+	if (target_find(rw, w->node, &t) < 0)
+		return rw->e->code;
+	l = pred_limit(rw, t.rule, TENANT_READ);
+	if (t.rule->kind == TENANT_SHARED &&
+	    (l == NULL || (l->nparts == 0 && l->nhidden == 0))) {
+		target_qualify(rw, &t);
+		return 0;
+	}
+	select = plain_place(w);
+	if (wants_place(rw, select, &t))
+		return in_place(rw, select, &t);
+	if (tree_kind(w->parent) == TREE_RANGE_TABLE_SAMPLE)
+		return as_sample(rw, &t);
+	return as_select(rw, &t);
+}
