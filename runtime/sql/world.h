@@ -71,6 +71,13 @@ struct world_function {
 	const char *schema; /* of the first one */
 };
 
+/* A function or operator as it is written. */
+struct world_call {
+	const char *schema; /* NULL: by the search path */
+	const char *name;
+	unsigned nargs; /* of an operator 1 or 2 */
+};
+
 struct world {
 	const void *arg;
 
@@ -80,12 +87,10 @@ struct world {
 					   const char *name);
 
 	/* false: there is none of that name and number of arguments. */
-	bool (*function)(const void *arg, const char *schema, const char *name,
-			 unsigned nargs, struct world_function *out);
-
-	/* As function; nargs is 1 or 2. */
-	bool (*operator_)(const void *arg, const char *schema, const char *name,
-			  unsigned nargs, struct world_function *out);
+	bool (*function)(const void *arg, const struct world_call *call,
+			 struct world_function *out);
+	bool (*operator_)(const void *arg, const struct world_call *call,
+			  struct world_function *out);
 
 	/* Is this the name of a type that came with the server ('b'), or one
 	 * of users: 'e' enum, 'd' domain, 'c' composite, 'o' other; 0: none. */

@@ -68,8 +68,8 @@ clinic_find(const void *arg, const char *schema, const char *name)
 }
 
 static inline bool
-clinic_function(const void *arg, const char *schema, const char *name,
-		unsigned nargs, struct world_function *out)
+clinic_function(const void *arg, const struct world_call *call,
+		struct world_function *out)
 {
 	*out = (struct world_function){.builtin = true, .volatile_ = 'i'};
 	return true;

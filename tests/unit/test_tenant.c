@@ -178,7 +178,7 @@ test_targets_get_the_predicate_in_their_where(void **state)
 }
 
 static void
-test_what_is_shared_by_members_goes_only_when_nobody_else_has_it(void **state)
+test_what_members_share_goes_with_its_last_member(void **state)
 {
 	gives("delete from patients where id = $1",
 	      "delete from \"clinic\".\"patients\" where EXISTS (SELECT FROM "
@@ -353,7 +353,7 @@ main(void)
 		cmocka_unit_test(test_a_sample_is_taken_inside),
 		cmocka_unit_test(test_targets_get_the_predicate_in_their_where),
 		cmocka_unit_test(
-			test_what_is_shared_by_members_goes_only_when_nobody_else_has_it),
+			test_what_members_share_goes_with_its_last_member),
 		cmocka_unit_test(test_the_tenant_is_filled_in),
 		cmocka_unit_test(test_a_tenant_that_is_given_is_compared),
 		cmocka_unit_test(test_a_parent_is_proven),
