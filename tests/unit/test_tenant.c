@@ -279,8 +279,8 @@ test_a_merge_sees_its_own_rows(void **state)
 	      "merge into \"clinic\".\"visits\" v using \"clinic\".\"codes\" "
 	      "c on \"v\".\"clinic_id\"" EQ OWN " AND ( v.id = c.a) when "
 	      "matched and case when true then true end then update set n = 1 "
-	      "when not matched then insert (id, \"clinic_id\") values (c.a, " OWN
-	      ")");
+	      "when not matched then insert (id, \"clinic_id\") values "
+	      "(c.a, " OWN ")");
 }
 
 static void
