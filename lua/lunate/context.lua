@@ -1,7 +1,7 @@
 -- lunate.context - who asks, and for whom: carried by every operation.
 --
 -- The context belongs to the task; tasks spawned inside inherit it.  It is
--- encoded once, as JSON, and set in the session with each statement.
+-- immutable and made once; what was made before is found again by its text.
 local core = require "lunate.core"
 local cjson = require "cjson"
 
@@ -9,6 +9,12 @@ local M = {}
 
 local KNOWN = { tenant = true, user = true, roles = true, location = true,
   ip = true, device = true, purpose = true, trace = true, audit = true }
+
+local MOST = 1000 -- contexts that are kept
+
+-- By their whole text, and by a tenant alone: never in one table, since a
+-- tenant may look like a text.
+local by_text, by_tenant = { n = 0, at = {} }, { n = 0, at = {} }
 
 local function check(ctx)
   if type(ctx) ~= "table" then
@@ -21,11 +27,36 @@ local function check(ctx)
   end
 end
 
+local function keep(kept, key, handle)
+  if kept.n == MOST then
+    kept.at, kept.n = {}, 0
+  end
+  kept.at[key] = handle
+  kept.n = kept.n + 1
+  return handle
+end
+
+local function make(json)
+  local handle, why = core.context_new(json)
+  if not handle then
+    error(why, 4)
+  end
+  return keep(by_text, json, handle)
+end
+
+local function fields(handle)
+  if not handle then
+    return {}
+  end
+  local all = cjson.decode(core.context_text(handle))
+  all.tenants = nil -- the form of `tenant` that the database reads
+  return all
+end
+
 ---The context in force, as a table.
 ---@return table
 function M.current()
-  local text = core.context()
-  return text and cjson.decode(text) or {}
+  return fields(core.context())
 end
 
 local function restore(before, ok, ...)
@@ -46,8 +77,30 @@ function M.with(ctx, fn, ...)
   for k, v in pairs(ctx) do
     all[k] = v
   end
-  local before = core.context(cjson.encode(all))
+  local json = cjson.encode(all)
+  local before = core.context(by_text.at[json] or make(json))
   return restore(before, pcall(fn, ...))
+end
+
+---Runs fn(...) for one tenant: the way of most requests, so no JSON is made
+---when there is no other context.
+---@param id string|integer
+---@param fn function
+---@return any ...
+function M.with_tenant(id, fn, ...)
+  if core.context() or type(id) ~= "string" then
+    return M.with({ tenant = id }, fn, ...)
+  end
+  local handle = by_tenant.at[id]
+  if not handle then
+    handle = core.context_new(cjson.encode({ tenant = id }))
+    if not handle then -- says why, as for any other context
+      return M.with({ tenant = id }, fn, ...)
+    end
+    keep(by_tenant, id, handle)
+  end
+  core.context(handle)
+  return restore(nil, pcall(fn, ...))
 end
 
 return M

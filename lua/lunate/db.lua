@@ -180,7 +180,7 @@ function Database:with_tenant(id, fn)
     error("with_tenant wants a tenant, or a table of them, first", 2)
   end
   warn_unisolated()
-  return context.with({ tenant = id }, fn, self)
+  return context.with_tenant(id, fn, self)
 end
 
 ---The same by the application's word.

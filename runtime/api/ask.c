@@ -205,8 +205,7 @@ take_context(struct ask *a, const struct lunate_call *call)
 
 	if (c == NULL && a->tx != NULL)
 		c = host_tx_context(a->tx);
-	a->context = who_pin(c);
-	a->op.context = a->context != NULL ? a->context->json : NULL;
+	a->op.context = who_context(c);
 }
 
 static void
@@ -264,7 +263,6 @@ ask_free(struct ask *a)
 {
 	lunate_rows_free(&a->q.rows);
 	op_fini(&a->op);
-	who_unpin(&a->context);
 	if (a->tx != NULL)
 		host_tx_unpin(&a->tx);
 	arena_fini(&a->arena);
@@ -288,7 +286,6 @@ new_ask(struct host_worker *hw, struct lunate_tx *tx)
 
 	errand_init(&a->q, hw);
 	a->tx = NULL;
-	a->context = NULL;
 	a->ended = NULL;
 	a->q.run = run;
 	a->q.cancel = cancel;
@@ -327,8 +324,7 @@ ask_control(struct lunate_tx *tx, const char *sql)
 	a->op.sql = arena_dup(&a->arena, sql, strlen(sql));
 	a->op.len = strlen(sql);
 	a->op.flags = OP_INTERNAL;
-	a->context = who_pin(host_tx_context(tx));
-	a->op.context = a->context != NULL ? a->context->json : NULL;
+	a->op.context = who_context(host_tx_context(tx));
 	return a;
 }
 

@@ -19,8 +19,7 @@ struct lunate_tx;
 struct ask {
 	struct errand q;
 	struct op op;
-	struct lunate_tx *tx;		/* pinned, or NULL */
-	struct lunate_context *context; /* pinned, or NULL */
+	struct lunate_tx *tx; /* pinned, or NULL */
 	struct arena arena;
 	/* On the worker, when the operation has ended and before the errand
 	 * does; or NULL.  false: it has begun something else, the errand

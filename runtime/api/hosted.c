@@ -118,10 +118,10 @@ enter_with(struct host_worker *hw, struct visit *v)
 
 	loop_refresh(hw->loop);
 	vm->deadline_us = v->deadline_us;
-	vm->context = v->context != NULL ? v->context->json : NULL;
+	vm->context = who_context(v->context);
 	rc = lua_cpcall(hw->L, enter, v);
 	vm->deadline_us = 0;
-	vm->context = NULL;
+	context_unpin(&vm->context);
 	return rc;
 }
 

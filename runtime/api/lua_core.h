@@ -13,6 +13,7 @@
 
 /* Each leaves the stack as it was: the core table on top. */
 void lua_task_open(lua_State *L);
+void lua_context_open(lua_State *L);
 void lua_db_open(lua_State *L);
 void lua_stream_open(lua_State *L);
 void lua_copy_open(lua_State *L);

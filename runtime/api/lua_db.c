@@ -429,7 +429,6 @@ static struct call *
 new_call(struct vm *vm, struct lua_db *db)
 {
 	struct call *k = spare_take(&vm->calls, sizeof(*k));
-	const char *context = task_context(vm);
 
 	memset(&k->wait, 0, sizeof(k->wait));
 	k->decode = 0;
@@ -437,8 +436,7 @@ new_call(struct vm *vm, struct lua_db *db)
 	op_init(&k->op, lua_db_worker(db));
 	k->op.done = call_done;
 	k->op.deadline_us = task_deadline(vm);
-	if (context != NULL)
-		k->op.context = arena_dup(&k->arena, context, strlen(context));
+	k->op.context = context_pin(task_context(vm));
 	k->wait.vm = vm;
 	k->wait.push = call_push;
 	k->wait.cancel = call_cancel;

@@ -366,7 +366,6 @@ static struct stream *
 new_stream(lua_State *L, struct lua_db *db, struct lua_tx *tx)
 {
 	struct stream *s = lua_newuserdata(L, sizeof(*s));
-	const char *context = task_context(db->vm);
 
 	memset(s, 0, sizeof(*s));
 	arena_init(&s->arena, NULL, 0);
@@ -377,8 +376,7 @@ new_stream(lua_State *L, struct lua_db *db, struct lua_tx *tx)
 	s->op.flags = OP_STREAM;
 	s->op.tx = &tx->tx;
 	s->op.deadline_us = task_deadline(db->vm);
-	if (context != NULL)
-		s->op.context = arena_dup(&s->arena, context, strlen(context));
+	s->op.context = context_pin(task_context(db->vm));
 	s->wait.vm = db->vm;
 	s->wait.push = stream_push;
 	s->wait.cancel = stream_cancel;

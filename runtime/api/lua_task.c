@@ -273,26 +273,6 @@ core_deadline(lua_State *L)
 	return 1;
 }
 
-/* core.context(text or false) -> the old one, or nil */
-static int
-core_context(lua_State *L)
-{
-	struct vm *vm = vm_of(L);
-	char **slot = vm->cur != NULL ? &vm->cur->context : &vm->context;
-
-	if (*slot != NULL)
-		lua_pushstring(L, *slot);
-	else
-		lua_pushnil(L);
-	if (!lua_isnone(L, 1)) {
-		const char *text = lua_tostring(L, 1);
-
-		mem_free(*slot);
-		*slot = mem_dups(text);
-	}
-	return 1;
-}
-
 /* core.shield(+1 or -1): finalizers are deaf to cancellation */
 static int
 core_shield(lua_State *L)
@@ -362,7 +342,6 @@ static const luaL_Reg functions[] = {{"spawn", core_spawn},
 				     {"sleep", core_sleep},
 				     {"waiter", new_waiter},
 				     {"deadline", core_deadline},
-				     {"context", core_context},
 				     {"shield", core_shield},
 				     {"now", core_now},
 				     {"writes", core_writes},

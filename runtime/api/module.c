@@ -119,6 +119,7 @@ open_core(lua_State *L)
 	lua_newtable(L); /* core */
 	luaL_register(L, NULL, setters);
 	lua_task_open(L);
+	lua_context_open(L);
 	lua_db_open(L);
 	lua_stream_open(L);
 	lua_copy_open(L);

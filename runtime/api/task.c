@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "context.h"
 #include "mem.h"
 
 static char vm_key;	/* registry: struct vm */
@@ -51,7 +52,7 @@ free_task(struct task *t)
 		*t->handle = 1;
 	list_remove(&t->link);
 	loop_undefer(&t->job);
-	mem_free(t->context);
+	context_unpin(&t->context);
 	OBJ_FINI(t);
 	mem_free(t);
 }
@@ -81,7 +82,7 @@ vm_close(struct vm *vm)
 	}
 	if (vm->own_loop)
 		loop_free(&vm->loop);
-	mem_free(vm->context);
+	context_unpin(&vm->context);
 	spare_fini(&vm->calls);
 	OBJ_FINI(vm);
 	mem_free(vm);
@@ -215,7 +216,6 @@ task_spawn(struct vm *vm, lua_State *L, int nargs)
 {
 	struct task *t = mem_new(sizeof(*t));
 	struct task *parent = vm->cur;
-	const char *context = task_context(vm);
 
 	OBJ_INIT(t, TASK_MAGIC);
 	t->vm = vm;
@@ -224,7 +224,7 @@ task_spawn(struct vm *vm, lua_State *L, int nargs)
 	lua_xmove(L, t->co, nargs + 1);
 	t->nargs = nargs;
 	t->deadline_us = task_deadline(vm);
-	t->context = mem_dups(context);
+	t->context = context_pin(task_context(vm));
 	if (parent != NULL && parent->cancelled && parent->shield == 0)
 		t->cancelled = true;
 	loop_job_init(&t->job, run_task);
@@ -259,7 +259,7 @@ task_deadline(const struct vm *vm)
 	return vm->cur != NULL ? vm->cur->deadline_us : vm->deadline_us;
 }
 
-const char *
+const struct context *
 task_context(const struct vm *vm)
 {
 	return vm->cur != NULL ? vm->cur->context : vm->context;

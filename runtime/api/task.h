@@ -37,6 +37,7 @@
 #include "loop.h"
 #include "spare.h"
 
+struct context;
 struct group;
 struct task;
 struct worker;
@@ -50,9 +51,9 @@ struct vm {
 	struct list tasks; /* all that are not DONE */
 	struct list dbs;   /* open databases (lua_db) */
 	int live;
-	bool idle;	     /* live == 0: what vm_run() waits for */
-	int64_t deadline_us; /* of the main program; 0 = none */
-	char *context;	     /* of the main program, or NULL */
+	bool idle;		 /* live == 0: what vm_run() waits for */
+	int64_t deadline_us;	 /* of the main program; 0 = none */
+	struct context *context; /* of the main program, pinned, or NULL */
 	bool own_loop;
 	struct group *group; /* VMs of other threads, or NULL */
 	struct worker *home; /* of a C host: what open() without options is */
@@ -82,11 +83,11 @@ struct task {
 	struct wait *wait;   /* what it waits for, or what has just ended */
 	int nargs;	     /* first resume: values already on its stack */
 	bool started, cancelled;
-	int shield;	     /* > 0: finalizers run, cancellation is deaf */
-	int64_t deadline_us; /* inherited; 0 = none */
-	char *context;	     /* inherited, or NULL */
-	int *handle;	     /* tells the handle in Lua that it is over */
-	unsigned writes;     /* that it did, and no rollback takes back */
+	int shield;		 /* > 0: finalizers run, cancellation is deaf */
+	int64_t deadline_us;	 /* inherited; 0 = none */
+	struct context *context; /* inherited, pinned, or NULL */
+	int *handle;		 /* tells the handle in Lua that it is over */
+	unsigned writes;	 /* that it did, and no rollback takes back */
 };
 
 /* The VM of this lua_State, made at first use. */
@@ -109,7 +110,7 @@ bool task_cancelled(struct vm *vm);
 
 /* The deadline in force for what runs now, 0 = none; loop time. */
 int64_t task_deadline(const struct vm *vm);
-const char *task_context(const struct vm *vm);
+const struct context *task_context(const struct vm *vm);
 
 /* Seconds of a script in microseconds; what is beyond ends at the edge. */
 int64_t task_us(double seconds);

@@ -79,20 +79,25 @@ check_fields(const struct lunate_who *who, struct err *e)
 }
 
 static int
-encode(const struct lunate_who *who, char **json, struct err *e)
+encode(const struct lunate_who *who, struct context **out, struct err *e)
 {
 	json_t *all = json_object();
+	char *json;
+	int rc;
 
 	if (!put_all(all, who)) {
 		json_decref(all);
 		return err_set(e, LUNATE_EINVAL,
 			       "a text of the context is not UTF-8");
 	}
-	*json = json_dumps(all, JSON_COMPACT);
+	json = json_dumps(all, JSON_COMPACT);
 	json_decref(all);
-	if (*json == NULL)
+	if (json == NULL)
 		return err_set(e, LUNATE_ENOMEM, "no memory for a context");
-	return 0;
+	rc = context_new(json, strlen(json), out, e);
+	mem_wipe(json, strlen(json));
+	free(json);
+	return rc;
 }
 
 int
@@ -104,16 +109,16 @@ lunate_context_new(const struct lunate_who *given, struct lunate_context **c,
 		&who, sizeof(who), given,
 		"struct lunate_who; begin with lunate_nobody()"};
 	struct err why;
-	char *json;
+	struct context *context;
 
 	if (sized_take(&s, &why) < 0)
 		return error_fill(e, &why);
-	if (check_fields(&who, &why) < 0 || encode(&who, &json, &why) < 0)
+	if (check_fields(&who, &why) < 0 || encode(&who, &context, &why) < 0)
 		return error_fill(e, &why);
 	*c = mem_new(sizeof(**c));
 	OBJ_INIT(*c, WHO_MAGIC);
 	(*c)->refs = 1;
-	(*c)->json = json;
+	(*c)->context = context;
 	return 0;
 }
 
@@ -129,6 +134,15 @@ who_pin(const struct lunate_context *given)
 	return c;
 }
 
+struct context *
+who_context(const struct lunate_context *c)
+{
+	if (c == NULL)
+		return NULL;
+	OBJ_CHECK(c, WHO_MAGIC);
+	return context_pin(c->context);
+}
+
 void
 who_unpin(struct lunate_context **pc)
 {
@@ -139,8 +153,7 @@ who_unpin(struct lunate_context **pc)
 	OBJ_TAKE(c, pc, WHO_MAGIC);
 	if (__atomic_sub_fetch(&c->refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
-	mem_wipe(c->json, strlen(c->json));
-	free(c->json);
+	context_unpin(&c->context);
 	OBJ_FINI(c);
 	mem_free(c);
 }

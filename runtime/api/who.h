@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: MIT
  *
- * who - a context of a host: who asks, as the JSON that travels.
+ * who - a context of a host: who asks, as the engine knows it.
  *
  * Memory: counted, immutable.  Thread: any.
  */
 #ifndef WHO_H
 #define WHO_H
 
+#include "context.h"
 #include "obj.h"
 #include "public.h"
 
 struct lunate_context {
 	unsigned magic;
 #define WHO_MAGIC 0x30a5c5e1
-	int refs;   /* atomic */
-	char *json; /* of jansson */
+	int refs; /* atomic */
+	struct context *context;
 };
 
 /* NULL gives NULL. */
 struct lunate_context *who_pin(const struct lunate_context *c);
+
+/* What it stands for, pinned; NULL gives NULL. */
+struct context *who_context(const struct lunate_context *c);
 
 /* NULL is harmless. */
 void who_unpin(struct lunate_context **pc);

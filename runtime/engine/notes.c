@@ -107,14 +107,9 @@ notes_pool(void *arg, enum pool_note n, const char *text)
 static json_t *
 trace_of(const struct op *op)
 {
-	json_t *context, *trace = NULL;
-
-	if (op->context == NULL)
-		return NULL;
-	context = json_loads(op->context, 0, NULL);
-	trace = json_incref(json_object_get(context, "trace"));
-	json_decref(context);
-	return trace;
+	return op->context != NULL && op->context->trace != NULL
+		       ? json_string(op->context->trace)
+		       : NULL;
 }
 
 static void

@@ -224,7 +224,7 @@ fill_request(struct op *op)
 	r->vals = op->vals;
 	r->nvals = op->nvals;
 	if (!(op->stmt->flags & STMT_NO_BLOCK)) /* VACUUM bears no company */
-		r->context = op->context;
+		r->context = op->context != NULL ? op->context->wire : NULL;
 	r->audit = op->audit;
 	r->prelude = op->prelude;
 	r->max_bytes = op->max_bytes;
@@ -553,5 +553,6 @@ op_fini(struct op *op)
 		rules_unpin(&op->rules);
 	if (op->rows != NULL)
 		rows_unpin(&op->rows);
+	context_unpin(&op->context);
 	OBJ_FINI(op);
 }

@@ -19,14 +19,15 @@
  *              op_start(); after it the operation may be freed.
  *              An operation pins one generation of rules for its life.
  *              Nothing is retried that may have happened.
- * Memory: embedded in its caller's struct; sql, vals and context belong to
- *         the caller and live until done().  rows is the caller's to unpin.
+ * Memory: embedded in its caller's struct; sql and vals belong to the caller
+ *         and live until done().  rows is the caller's to unpin.
  * Thread: that of its worker.
  */
 #ifndef OP_H
 #define OP_H
 
 #include "catalog.h"
+#include "context.h"
 #include "pool.h"
 #include "rules.h"
 #include "stmt.h"
@@ -60,7 +61,7 @@ struct op {
 	enum gate_priority priority;
 	bool priority_given;
 	int64_t deadline_us;	    /* loop time; 0 = none of the caller's */
-	const char *context;	    /* encoded, or NULL */
+	struct context *context;    /* pinned, op_fini() unpins it; or NULL */
 	const struct pgpart *audit; /* or NULL */
 	const char *prelude;	    /* BEGIN ..., or NULL */
 	size_t max_bytes;

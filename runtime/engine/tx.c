@@ -71,14 +71,10 @@ tx_undoes(const struct tx *t, const struct stmt *s)
 }
 
 bool
-tx_has_context(const struct tx *t, const char *context)
+tx_has_context(const struct tx *t, const struct context *context)
 {
 	OBJ_CHECK(t, TX_MAGIC);
-	if (t->unsure)
-		return false;
-	if (t->context == NULL || context == NULL)
-		return t->context == context;
-	return strcmp(t->context, context) == 0;
+	return !t->unsure && context_same(t->context, context);
 }
 
 /* Going back to a savepoint also takes back the context set since. */
@@ -91,8 +87,8 @@ note_context(struct tx *t, const struct op *op)
 	}
 	if (tx_has_context(t, op->context))
 		return;
-	mem_free(t->context);
-	t->context = mem_dups(op->context);
+	context_unpin(&t->context);
+	t->context = context_pin(op->context);
 	t->unsure = false;
 }
 
@@ -152,8 +148,7 @@ tx_forget(struct tx *t)
 {
 	OBJ_CHECK(t, TX_MAGIC);
 	t->state = TX_CLOSED;
-	mem_free(t->context);
-	t->context = NULL;
+	context_unpin(&t->context);
 }
 
 void

@@ -34,16 +34,16 @@ struct tx {
 	enum tx_state state;
 	struct pool_member *member; /* NULL before the first operation */
 	enum pool_mode mode;
-	char begin[128]; /* "BEGIN ...", or "" for a bare session */
-	char site[96];	 /* who opened it: file:line */
-	struct op *op;	 /* running in it, or NULL */
-	int depth;	 /* open savepoints */
-	bool dirty;	 /* its session has to be reset */
-	bool ddl;	 /* the schema was changed in it */
-	bool lost;	 /* its connection died */
-	bool unsure;	 /* which context is in force there */
-	char *context;	 /* the one that was set last, or NULL */
-	struct err err;	 /* FAILED: what failed first */
+	char begin[128];	 /* "BEGIN ...", or "" for a bare session */
+	char site[96];		 /* who opened it: file:line */
+	struct op *op;		 /* running in it, or NULL */
+	int depth;		 /* open savepoints */
+	bool dirty;		 /* its session has to be reset */
+	bool ddl;		 /* the schema was changed in it */
+	bool lost;		 /* its connection died */
+	bool unsure;		 /* which context is in force there */
+	struct context *context; /* the one that was set last, or NULL */
+	struct err err;		 /* FAILED: what failed first */
 };
 
 /* How a transaction begins; all zero is the server's default. */
@@ -65,7 +65,7 @@ MUST_USE
 int tx_ready(const struct tx *t, struct err *e);
 
 /* Is this context (NULL = none) the one in force in the transaction? */
-bool tx_has_context(const struct tx *t, const char *context);
+bool tx_has_context(const struct tx *t, const struct context *context);
 
 /* Is a statement surely undone when the connection is lost in it?  Not what
  * commits, and nothing of a bare session or outside of a transaction (NULL). */

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lua_context - contexts as Lua holds them: a handle with a count of its own.
+ */
+#include "lua_core.h"
+
+#include "context.h"
+#include "task.h"
+
+#define CONTEXT_HANDLE "lunate.context.handle"
+
+/* c is taken over; NULL pushes nil. */
+static void
+push_context(lua_State *L, struct context *c)
+{
+	struct context **slot;
+
+	if (c == NULL) {
+		lua_pushnil(L);
+		return;
+	}
+	slot = lua_newuserdata(L, sizeof(*slot));
+	*slot = c;
+	luaL_getmetatable(L, CONTEXT_HANDLE);
+	lua_setmetatable(L, -2);
+}
+
+static int
+context_gc(lua_State *L)
+{
+	struct context **slot = luaL_checkudata(L, 1, CONTEXT_HANDLE);
+
+	context_unpin(slot);
+	return 0;
+}
+
+/* core.context_new(json) -> handle, or nil, text */
+static int
+core_context_new(lua_State *L)
+{
+	size_t len;
+	const char *json = luaL_checklstring(L, 1, &len);
+	struct context *c;
+	struct err e;
+
+	if (context_new(json, len, &c, &e) < 0) {
+		lua_pushnil(L);
+		lua_pushstring(L, e.text);
+		return 2;
+	}
+	push_context(L, c);
+	return 1;
+}
+
+/* core.context_text(handle) -> JSON */
+static int
+core_context_text(lua_State *L)
+{
+	struct context **c = luaL_checkudata(L, 1, CONTEXT_HANDLE);
+
+	lua_pushlstring(L, (*c)->wire, (*c)->wire_len);
+	return 1;
+}
+
+/* core.context([handle or false]) -> the handle in force before, or nil */
+static int
+core_context(lua_State *L)
+{
+	struct vm *vm = vm_of(L);
+	struct context **slot = vm->cur != NULL ? &vm->cur->context
+						: &vm->context;
+	struct context **given = NULL;
+	bool asked = lua_isnone(L, 1);
+
+	if (lua_toboolean(L, 1))
+		given = luaL_checkudata(L, 1, CONTEXT_HANDLE);
+	push_context(L, context_pin(*slot));
+	if (asked)
+		return 1;
+	context_unpin(slot);
+	*slot = given != NULL ? context_pin(*given) : NULL;
+	return 1;
+}
+
+void
+lua_context_open(lua_State *L)
+{
+	static const luaL_Reg methods[] = {{"__gc", context_gc}, {NULL, NULL}};
+	static const luaL_Reg functions[] = {
+		{"context", core_context},
+		{"context_new", core_context_new},
+		{"context_text", core_context_text},
+		{NULL, NULL}};
+
+	lua_core_class(L, CONTEXT_HANDLE, methods);
+	luaL_register(L, NULL, functions);
+}
