@@ -396,7 +396,7 @@ static void
 make_plain(struct stream *s)
 {
 	s->plain = true;
-	s->op.flags |= OP_INTERNAL | OP_UNNAMED;
+	s->op.flags |= OP_INTERNAL | OP_UNNAMED | OP_PLAIN;
 	s->op.notice = on_notice;
 }
 

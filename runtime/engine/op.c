@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "catalog.h"
+#include "scope.h"
 #include "runtime.h"
 #include "study.h"
 #include "tx.h"
@@ -86,14 +87,6 @@ admit(struct op *op)
 /* Access rules: none yet in this build; the default is to allow. */
 static enum next
 allow(struct op *op)
-{
-	(void)op;
-	return NEXT;
-}
-
-/* Tenant rewrite: none while no isolation policy exists. */
-static enum next
-scope(struct op *op)
 {
 	(void)op;
 	return NEXT;
@@ -405,7 +398,7 @@ static const struct {
 	enum next (*run)(struct op *op);
 } steps[STEPS] = {
 	[ADMIT] = {"admit", admit},    [KNOW] = {"know", op_know},
-	[ALLOW] = {"allow", allow},    [SCOPE] = {"scope", scope},
+	[ALLOW] = {"allow", allow},    [SCOPE] = {"scope", op_scope},
 	[TUNE] = {"tune", tune},       [RECALL] = {"recall", recall},
 	[ROUTE] = {"route", route},    [LEASE] = {"lease", lease},
 	[SEND] = {"send", send},       [SETTLE] = {"settle", op_settle},
@@ -464,6 +457,7 @@ op_init(struct op *op, struct worker *w)
 	memset(op, 0, offsetof(struct op, err));
 	err_clear(&op->err);
 	op->req.conn = NULL;
+	op->many = NULL;
 	OBJ_INIT(op, OP_MAGIC);
 	list_init(&op->link);
 	op->w = w;
@@ -553,6 +547,9 @@ op_fini(struct op *op)
 		rules_unpin(&op->rules);
 	if (op->rows != NULL)
 		rows_unpin(&op->rows);
+	if (op->scoped != NULL)
+		scoped_unpin(&op->scoped);
+	mem_free(op->many);
 	context_unpin(&op->context);
 	OBJ_FINI(op);
 }

@@ -33,8 +33,12 @@
 #include "stmt.h"
 #include "worker.h"
 
+struct scoped;
 struct study;
 struct tx;
+
+/* Parameters, the tenant's among them, that take no memory of their own. */
+#define OP_FEW 8
 
 enum op_flags {
 	OP_STREAM = 1,	  /* rows through chunk(); inside a tx or a lease */
@@ -42,6 +46,7 @@ enum op_flags {
 	OP_READ_ONLY = 4, /* refuse what is not proven to be a read */
 	OP_UNNAMED = 8,	  /* run once: do not keep it prepared */
 	OP_PROBE = 16,	  /* our own question: not counted, not told */
+	OP_PLAIN = 32,	  /* INTERNAL, but the text is its caller's */
 };
 
 struct op {
@@ -93,9 +98,12 @@ struct op {
 	bool interrupted;	  /* op_interrupt() was called */
 	struct catalog_wait wait; /* for the catalog */
 	struct study *study;	  /* of its long text, or NULL */
+	struct scoped *scoped;	  /* pinned: how it was scoped, or NULL */
 
 	/* large, and set when they are used: op_init() clears only heads */
 	struct err err; /* how it ended; code 0 = success */
+	struct pgval *many; /* vals with the tenant's, or NULL: */
+	struct pgval few[OP_FEW];
 	struct pgreq req;
 	struct pool_job job;
 };
@@ -119,6 +127,10 @@ void op_end_now(struct op *op, const struct err *why);
 
 /* Why no caller may run this statement as an operation of its own, or NULL. */
 const char *op_never(const struct stmt *s);
+
+/* LUNATE_EDENIED: COPY goes past the steps, and tenants have none. */
+MUST_USE
+int op_copy_allowed(struct worker *w, const struct context *c, struct err *e);
 
 /* Releases what the operation holds, not its memory; after done(). */
 void op_fini(struct op *op);

@@ -4,6 +4,7 @@
  *
  *   op.c      the table of steps, from admit to answer
  *   know.c    from SQL text to facts, or a refusal
+ *   isolate.c  whose rows it may touch
  *   settle.c  what an answer of the server means: done, again, or the end
  */
 #ifndef OP_INT_H
@@ -39,6 +40,9 @@ enum next op_refuse_code(struct op *op, enum err_code code, const char *text);
 
 /* The know step. */
 enum next op_know(struct op *op);
+
+/* The scope step. */
+enum next op_scope(struct op *op);
 
 /* The settle step. */
 enum next op_settle(struct op *op);

@@ -6,6 +6,7 @@
 #include "notes.h"
 #include "op.h"
 #include "runtime.h"
+#include "scope.h"
 
 #include <unistd.h>
 
@@ -26,6 +27,7 @@ worker_init(struct worker *w, struct runtime *rt, int index, struct loop *loop)
 	base = (struct pool_base){loop, rt->crew, &rt->target, &rt->budget};
 	w->pool = pool_new(&base, &rt->pool_rules);
 	w->catalog = catalog_new(w->loop, w->pool, &rt->schema_epoch);
+	w->scope = scope_new();
 	w->health = health_new(w);
 	w->limits = limits_new(w);
 	pool_on_note(w->pool, notes_pool, w);
@@ -62,5 +64,6 @@ worker_fini(struct worker *w)
 	catalog_free(&w->catalog);
 	limits_free(&w->limits);
 	health_free(&w->health);
+	scope_free(&w->scope);
 	OBJ_FINI(w);
 }

@@ -23,6 +23,7 @@
 struct health;
 struct limits;
 struct runtime;
+struct scope;
 
 struct worker {
 	unsigned magic;
@@ -32,6 +33,7 @@ struct worker {
 	struct loop *loop;
 	struct pool *pool;
 	struct catalog *catalog;
+	struct scope *scope; /* what statements become for tenants */
 	struct health *health;
 	struct limits *limits;
 	struct pace pace;

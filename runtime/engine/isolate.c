@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The scope step: from what was asked to what this tenant may ask.
+ *
+ * Always true: while isolation is on, nothing but our own transaction control
+ *              and what runs as system passes this step without the gate.
+ */
+#include "op_int.h"
+
+#include <string.h>
+
+#include "refusal.h"
+#include "runtime.h"
+#include "scope.h"
+
+/* ---- who is not scoped ---------------------------------------------------- */
+
+/* BEGIN, SAVEPOINT, FETCH, ...: texts made by lunate.  A cursor's own query is
+ * its caller's. */
+static bool
+is_control(const struct op *op)
+{
+	const struct stmt *s = op->stmt;
+
+	return (op->flags & OP_INTERNAL) && !(op->flags & OP_PLAIN) &&
+	       (s->tx != STMT_TX_NONE ||
+		(s->kind == STMT_CURSOR && s->ntables == 0));
+}
+
+static bool
+is_free(const struct op *op)
+{
+	return op->rules->isolation.state == ISOLATION_OFF ||
+	       (op->flags & OP_PROBE) || is_control(op) ||
+	       (op->context != NULL && op->context->system != NULL);
+}
+
+/* ---- the query of a cursor ------------------------------------------------ */
+
+#define CURSOR_FOR "CURSOR FOR "
+
+/* Where a cursor's query begins in the text that lunate built; 0: no cursor. */
+static size_t
+cursor_head(const struct op *op)
+{
+	const char *at;
+
+	if (op->stmt->kind != STMT_CURSOR || !(op->flags & OP_INTERNAL) ||
+	    (op->flags & OP_PLAIN))
+		return 0;
+	at = strstr(op->stmt->text, CURSOR_FOR);
+	return at != NULL ? (size_t)(at - op->stmt->text) + strlen(CURSOR_FOR)
+			  : 0;
+}
+
+/* The statement to scope: the whole, or a cursor's query; pinned. */
+static int
+inner(struct op *op, size_t head, struct stmt **out, struct err *e)
+{
+	if (head == 0) {
+		*out = stmt_pin(op->stmt);
+		return 0;
+	}
+	return stmt_get(op->stmt->text + head, op->stmt->len - head, out, e);
+}
+
+/* Takes the scoped statement over, behind a cursor's head. */
+static int
+take_text(struct op *op, size_t head, struct stmt *scoped, struct err *e)
+{
+	struct stmt *whole;
+	struct str s;
+	int rc;
+
+	if (head == 0) {
+		stmt_unpin(&op->stmt);
+		op->stmt = stmt_pin(scoped);
+		return 0;
+	}
+	str_init(&s);
+	str_addn(&s, op->stmt->text, head);
+	str_addn(&s, scoped->text, scoped->len);
+	rc = stmt_get(s.at, s.len, &whole, e);
+	str_fini(&s);
+	if (rc < 0)
+		return rc;
+	stmt_unpin(&op->stmt);
+	op->stmt = whole;
+	return 0;
+}
+
+/* ---- the tenant's parameter ----------------------------------------------- */
+
+static void
+add_tenant(struct op *op, enum tenant_shape shape)
+{
+	const struct context *c = op->context;
+	struct pgval *all = op->few;
+	int n = op->nvals;
+
+	if (n + 1 > OP_FEW)
+		all = op->many = mem_new(((size_t)n + 1) * sizeof(*all));
+	if (n > 0)
+		memcpy(all, op->vals, (size_t)n * sizeof(*all));
+	if (shape == TENANT_ONE)
+		all[n] = (struct pgval){c->tenants[0].id,
+					(int)c->tenants[0].len, false};
+	else
+		all[n] = (struct pgval){c->array, (int)c->array_len, false};
+	op->vals = all;
+	op->nvals = n + 1;
+}
+
+/* ---- the step -------------------------------------------------------------- */
+
+static void
+on_catalog(void *arg)
+{
+	struct op *op;
+
+	OBJ_CAST(op, arg, OP_MAGIC);
+	op_run(op);
+}
+
+/* A name that a rule knows and the snapshot does not may be new. */
+static void
+doubt(struct op *op, const struct err *e)
+{
+	enum refusal r = refusal_of(e);
+
+	if (r == REFUSE_UNKNOWN_TABLE || r == REFUSE_FUNCTION ||
+	    r == REFUSE_TYPE)
+		catalog_doubt(op->w->catalog);
+}
+
+static enum next
+put(struct op *op, size_t head, struct scoped *s, enum tenant_shape shape)
+{
+	const struct tenant_rules *rules = op->rules->isolation.tables;
+	struct err e;
+
+	if (s->err.code != 0) {
+		doubt(op, &s->err);
+		return op_refuse(op, &s->err);
+	}
+	if (scope_allows(s, rules, op->context, &e) < 0)
+		return op_refuse(op, &e);
+	if (s->stmt->hash != op->stmt->hash &&
+	    take_text(op, head, s->stmt, &e) < 0)
+		return op_refuse(op, &e);
+	if (s->tenant_param != 0)
+		add_tenant(op, shape);
+	op->scoped = scoped_pin(s);
+	return NEXT;
+}
+
+static enum next
+scope_it(struct op *op)
+{
+	size_t head = cursor_head(op);
+	struct scope_ask ask = {
+		.rules = &op->rules->isolation,
+		.epoch = op->rules->decision_epoch,
+		.snapshot = catalog_current(op->w->catalog),
+		.shape = op->context != NULL && op->context->ntenants > 1
+				 ? TENANT_SET
+				 : TENANT_ONE,
+	};
+	enum next n;
+	struct err e;
+
+	if (inner(op, head, &ask.stmt, &e) < 0)
+		return op_refuse(op, &e);
+	n = put(op, head, scope_get(op->w->scope, &ask), ask.shape);
+	stmt_unpin(&ask.stmt);
+	return n;
+}
+
+enum next
+op_scope(struct op *op)
+{
+	struct err e;
+
+	if (is_free(op))
+		return NEXT;
+	if (catalog_loaded(op->w->catalog))
+		return scope_it(op);
+	if (!op->asked) {
+		op->asked = true;
+		catalog_wait(op->w->catalog, &op->wait, on_catalog, op);
+		return WAIT;
+	}
+	e = *catalog_err(op->w->catalog);
+	if (e.code == 0)
+		err_set(&e, LUNATE_EUNDEFINED, "it changed while it was read");
+	err_wrap(&e, "the schema is not known, so no statement can be scoped");
+	return op_refuse(op, &e);
+}
+
+int
+op_copy_allowed(struct worker *w, const struct context *c, struct err *e)
+{
+	struct rules *r = rules_pin(&w->rt->rules);
+	bool off = r->isolation.state == ISOLATION_OFF;
+
+	rules_unpin(&r);
+	if (off || (c != NULL && c->system != NULL))
+		return 0;
+	return refuse(e, REFUSE_STATEMENT,
+		      "COPY is not scoped to a tenant; run it as system");
+}

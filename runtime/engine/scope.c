@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+#include "scope.h"
+
+#include <string.h>
+
+#include "check.h"
+#include "fault.h"
+#include "refusal.h"
+#include "vet.h"
+#include "world.h"
+
+/* Sets of WAYS; what was not used for longest in its set gives way. */
+#define WAYS 4
+#define SETS (SCOPE_MOST / WAYS)
+
+struct entry {
+	struct stmt *stmt; /* pinned; NULL: free */
+	uint64_t epoch, schema, used;
+	enum tenant_shape shape;
+	struct scoped *scoped;
+};
+
+struct scope {
+	unsigned magic;
+#define SCOPE_MAGIC 0x5c09e00d
+	struct entry (*sets)[WAYS];
+	uint64_t clock;
+	struct scope_usage usage;
+};
+
+struct scope *
+scope_new(void)
+{
+	struct scope *s = mem_new(sizeof(*s));
+
+	OBJ_INIT(s, SCOPE_MAGIC);
+	s->sets = mem_new(SETS * sizeof(*s->sets));
+	return s;
+}
+
+struct scoped *
+scoped_pin(struct scoped *s)
+{
+	OBJ_CHECK(s, SCOPED_MAGIC);
+	__atomic_add_fetch(&s->refs, 1, __ATOMIC_RELAXED);
+	return s;
+}
+
+void
+scoped_unpin(struct scoped **ps)
+{
+	struct scoped *s;
+
+	OBJ_TAKE(s, ps, SCOPED_MAGIC);
+	if (__atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
+	if (s->stmt != NULL)
+		stmt_unpin(&s->stmt);
+	OBJ_FINI(s);
+	mem_free(s);
+}
+
+/* ---- making one -------------------------------------------------------- */
+
+/* What is at hand while one is made. */
+struct making {
+	const struct scope_ask *ask;
+	const struct tenant_rules *rules;
+	struct world *world;
+	struct tree *tree;
+	struct arena arena;
+	struct err *e;
+	bool fence;
+};
+
+/* A test may switch a layer off, to see that another one holds: only where the
+ * rules themselves say that this is no place for real data. */
+static bool
+off(const struct making *m, const char *layer)
+{
+	return m->ask->rules->show_detail && FAULT_POINT(layer);
+}
+
+static int
+accept(struct making *m, const struct tenant_text *text)
+{
+	const struct check_ask ask = {
+		.before = m->tree,
+		.after = text->sql,
+		.len = text->len,
+		.rules = m->rules,
+		.world = m->world,
+		.shape = m->ask->shape,
+		.tenant_param = text->tenant_param,
+		.fence = m->fence,
+	};
+
+	if (off(m, "isolation.check"))
+		return 0;
+	return check_rewrite(&ask, m->e);
+}
+
+static int
+rewrite(struct making *m, struct scoped *s)
+{
+	const struct tenant_ask ask = {
+		.tree = m->tree,
+		.rules = m->rules,
+		.world = m->world,
+		.shape = m->ask->shape,
+		.fence = m->fence,
+	};
+	struct tenant_text text;
+
+	if (tenant_rewrite(&ask, &m->arena, &text, m->e) < 0 ||
+	    accept(m, &text) < 0 ||
+	    stmt_get(text.sql, text.len, &s->stmt, m->e) < 0)
+		return m->e->code;
+	s->tenant_param = text.tenant_param;
+	s->needs_tenant = text.tenant_param != 0;
+	s->needs_one = text.needs_one;
+	return 0;
+}
+
+/* With the database's row policies alone the text stays as it is. */
+static int
+leave(struct making *m, struct scoped *s)
+{
+	s->stmt = stmt_pin(m->ask->stmt);
+	s->needs_tenant = s->stmt->ntables > 0;
+	s->needs_one = !(s->stmt->flags & STMT_READS_ONLY);
+	return 0;
+}
+
+static int
+gate(struct making *m)
+{
+	const struct vet_ask ask = {m->tree, m->rules, m->world};
+
+	if (off(m, "isolation.gate"))
+		return 0;
+	return vet_statement(&ask, m->e);
+}
+
+static int
+make(struct making *m, struct scoped *s)
+{
+	const struct isolation_rules *r = m->ask->rules;
+
+	if (tree_parse(m->ask->stmt->text, m->ask->stmt->len, &m->tree, m->e) <
+	    0)
+		return m->e->code;
+	if (gate(m) < 0) {
+		if (r->state == ISOLATION_CLOSED &&
+		    refusal_of(m->e) == REFUSE_UNKNOWN_TABLE)
+			return refuse(m->e, REFUSE_CLOSED, "%s", r->closed);
+		return m->e->code;
+	}
+	if (r->mode == ISOLATION_RLS || off(m, "isolation.rewrite"))
+		return leave(m, s);
+	return rewrite(m, s);
+}
+
+static struct scoped *
+build(const struct scope_ask *ask)
+{
+	static const struct tenant_rules none = {0};
+	struct scoped *s = mem_new(sizeof(*s));
+	struct making m = {
+		.ask = ask,
+		.rules = ask->rules->state == ISOLATION_ON ? ask->rules->tables
+							   : &none,
+		.e = &s->err,
+		.fence = ask->rules->mode == ISOLATION_REWRITE,
+	};
+
+	OBJ_INIT(s, SCOPED_MAGIC);
+	s->refs = 1;
+	arena_init(&m.arena, NULL, 0);
+	m.world = world_new(ask->snapshot);
+	if (make(&m, s) < 0 && s->stmt != NULL)
+		stmt_unpin(&s->stmt);
+	world_free(&m.world);
+	if (m.tree != NULL)
+		tree_free(&m.tree);
+	arena_fini(&m.arena);
+	return s;
+}
+
+/* ---- the memo ----------------------------------------------------------- */
+
+static bool
+fits(const struct entry *n, const struct scope_ask *ask)
+{
+	return n->stmt == ask->stmt && n->shape == ask->shape &&
+	       n->epoch == ask->epoch &&
+	       n->schema == catalog_snapshot_epoch(ask->snapshot);
+}
+
+static void
+clear(struct entry *n)
+{
+	if (n->stmt == NULL)
+		return;
+	stmt_unpin(&n->stmt);
+	scoped_unpin(&n->scoped);
+}
+
+static struct entry *
+oldest(struct entry *set)
+{
+	struct entry *n = set;
+
+	for (unsigned i = 1; i < WAYS; i++)
+		if (set[i].used < n->used)
+			n = &set[i];
+	return n;
+}
+
+struct scoped *
+scope_get(struct scope *s, const struct scope_ask *ask)
+{
+	struct entry *set = s->sets[ask->stmt->hash % SETS], *n;
+
+	OBJ_CHECK(s, SCOPE_MAGIC);
+	s->clock++;
+	for (unsigned i = 0; i < WAYS; i++)
+		if (fits(&set[i], ask)) {
+			set[i].used = s->clock;
+			s->usage.hits++;
+			return set[i].scoped;
+		}
+	n = oldest(set);
+	clear(n);
+	s->usage.misses++;
+	n->scoped = build(ask);
+	n->stmt = stmt_pin(ask->stmt);
+	n->shape = ask->shape;
+	n->epoch = ask->epoch;
+	n->schema = catalog_snapshot_epoch(ask->snapshot);
+	n->used = s->clock;
+	s->usage.refused += n->scoped->err.code != 0;
+	return n->scoped;
+}
+
+void
+scope_usage(const struct scope *s, struct scope_usage *u)
+{
+	OBJ_CHECK(s, SCOPE_MAGIC);
+	*u = s->usage;
+}
+
+void
+scope_free(struct scope **ps)
+{
+	struct scope *s;
+
+	OBJ_TAKE(s, ps, SCOPE_MAGIC);
+	for (unsigned i = 0; i < SETS; i++)
+		for (unsigned k = 0; k < WAYS; k++)
+			clear(&s->sets[i][k]);
+	mem_free(s->sets);
+	OBJ_FINI(s);
+	mem_free(s);
+}
+
+/* ---- who may run it ------------------------------------------------------ */
+
+static unsigned
+form_of(enum tenant_type type)
+{
+	static const unsigned forms[] = {CONTEXT_UUID, CONTEXT_INT4,
+					 CONTEXT_INT8, CONTEXT_TEXT};
+
+	return forms[type];
+}
+
+int
+scope_allows(const struct scoped *s, const struct tenant_rules *rules,
+	     const struct context *c, struct err *e)
+{
+	if (!s->needs_tenant)
+		return 0;
+	if (c == NULL || c->ntenants == 0)
+		return refuse(e, REFUSE_NO_TENANT,
+			      "the statement touches rows of tenants and the "
+			      "context has none; run it in db:with_tenant "
+			      "(lunate_context), or as system");
+	if (s->needs_one && c->ntenants > 1)
+		return refuse(e, REFUSE_TENANT,
+			      "the context has a set of tenants; a write needs "
+			      "exactly one");
+	if ((c->forms & form_of(rules->type)) == 0)
+		return refuse(e, REFUSE_TENANT,
+			      "the context's tenant is no %s, which "
+			      "isolation.lua says tenants are",
+			      tenant_type_name(rules->type));
+	return 0;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * scope - what a statement becomes for a tenant, known once.
+ *
+ *   statement, rules, schema, one tenant or a set
+ *        |  sql/vet      may a tenant run it?
+ *        |  sql/tenant   the text, scoped          (modes rewrite and both)
+ *        |  sql/check    is that text what it should be?
+ *        v
+ *   struct scoped: the facts of the new text, and which parameter the tenant is
+ *
+ * That costs some hundred microseconds, so it is memoised: by the statement
+ * (its facts are counted, and the memo holds a count, so the pointer is the
+ * text), the epoch of decisions, the schema epoch and the shape.  The tenant
+ * itself is never part of it: it is a bind parameter.  A refusal is memoised
+ * too.
+ *
+ * Always true: what is handed out passed the gate, and was checked if it was
+ *              changed; it belongs to the rules and snapshot it was asked with.
+ * Memory: the memo holds at most SCOPE_MOST; a scoped is counted.
+ * Thread: that of its worker; a scoped that is pinned any.
+ */
+#ifndef SCOPE_H
+#define SCOPE_H
+
+#include "catalog.h"
+#include "context.h"
+#include "rules.h"
+#include "stmt.h"
+#include "tenant.h"
+
+#define SCOPE_MOST 4096
+
+struct scope;
+
+struct scoped {
+	unsigned magic;
+#define SCOPED_MAGIC 0x5c09ed07
+	int refs;
+	struct stmt *stmt;	/* what is sent; the given one if unchanged */
+	unsigned tenant_param;	/* 0: none */
+	bool needs_tenant;	/* it touches rows of tenants */
+	bool needs_one;		/* and writes some */
+	struct err err;		/* code != 0: refused */
+};
+
+struct scope *scope_new(void);
+
+struct scope_ask {
+	struct stmt *stmt;
+	const struct isolation_rules *rules; /* ON or CLOSED */
+	uint64_t epoch;			     /* of decisions */
+	struct catalog_snapshot *snapshot;
+	enum tenant_shape shape;
+};
+
+/* Borrowed until the next call; pin to keep.  Never NULL: see err. */
+struct scoped *scope_get(struct scope *s, const struct scope_ask *ask);
+
+struct scoped *scoped_pin(struct scoped *s);
+void scoped_unpin(struct scoped **ps);
+
+/* How many were found and how many had to be made. */
+struct scope_usage {
+	uint64_t hits, misses, refused;
+};
+void scope_usage(const struct scope *s, struct scope_usage *u);
+
+/* May a context run what was scoped?  LUNATE_EDENIED: no tenant, a tenant of
+ * another type, or a set where one is needed. */
+MUST_USE
+int scope_allows(const struct scoped *s, const struct tenant_rules *rules,
+		 const struct context *c, struct err *e);
+
+void scope_free(struct scope **ps);
+
+#endif
