@@ -84,6 +84,7 @@ struct catalog_column {
 	int attnum;	       /* from 1, with holes */
 	uint32_t type;	       /* OID */
 	const char *type_name; /* as in pg_type: "int4", "_text" */
+	const char *type_schema;
 	bool not_null;
 	bool has_default; /* also generated ones */
 	bool generated;	  /* GENERATED ALWAYS AS (...) STORED */
@@ -107,8 +108,10 @@ struct catalog_fkey {
 	int ncols;
 	const int16_t *cols, *to_cols; /* attnums */
 	const struct catalog_table *to;
-	char on_delete; /* 'a' no action, 'r' restrict, 'c' cascade,
-			   'n' set null, 'd' set default */
+	/* 'a' no action, 'r' restrict, 'c' cascade, 'n' set null, 'd' set
+	 * default */
+	char on_delete, on_update;
+	bool inherited; /* part of one of a partitioned table */
 };
 
 struct catalog_table {
@@ -131,6 +134,32 @@ struct catalog_table {
 	const struct catalog_fkey *fkeys;
 	/* Relations that its view or its row policies read. */
 	const struct catalog_table *const *uses;
+};
+
+/* One overload of a function, or the operators of one schema by one name and
+ * number of operands. */
+struct catalog_overload {
+	const struct catalog_overload *next; /* of the same name */
+	const char *schema;
+	int min_args, max_args; /* max < 0: variadic */
+	bool writes;		/* volatile, and not only in its answer */
+	bool builtin;		/* came with the server, in pg_catalog */
+	bool definer;		/* SECURITY DEFINER */
+	bool takes_row;		/* f(t) may be written t.f */
+	char volatile_;		/* 'i', 's', 'v' */
+};
+
+/* No type: rows of relations, pseudo-types. */
+struct catalog_type {
+	uint32_t oid;
+	const char *schema, *name;
+	char kind; /* 'b' base, 'e' enum, 'd' domain, 'c' composite, 'r' and
+		    * 'm' range, 'a' array */
+	bool builtin;
+	bool user_cast; /* a function of a user casts from or to it */
+	/* Of a domain: the type below it, of an array: of its elements;
+	 * NULL: one that is no type here. */
+	const struct catalog_type *base;
 };
 
 struct catalog_snapshot *catalog_snapshot_pin(struct catalog_snapshot *s);
@@ -163,6 +192,15 @@ const struct catalog_column *catalog_column_by_num(
 
 /* NULL: it has none. */
 const struct catalog_key *catalog_primary_key(const struct catalog_table *t);
+
+/* The overloads of a name, of all schemas; NULL: there are none. */
+const struct catalog_overload *catalog_function(
+	const struct catalog_snapshot *s, const char *name);
+const struct catalog_overload *catalog_operator(
+	const struct catalog_snapshot *s, const char *name);
+
+const struct catalog_type *catalog_type(const struct catalog_snapshot *s,
+					const char *schema, const char *name);
 
 /* ---- a worker's catalog ------------------------------------------------- */
 

@@ -7,13 +7,17 @@
  *   p  place, schema of the search path
  *   n  oid, schema
  *   r  oid, schema oid, name, kind, flags, parent's oid, rows
- *   c  table, attnum, name, type oid, type, flags
+ *   c  table, attnum, name, type oid, type, flags, type's schema oid
  *   k  table, name, flags, number of attnums, attnums "1 2"
- *   e  table, name, on delete, other table, attnums "{1,2}", theirs
+ *   e  table, name, on delete and on update ("ca", and "i": inherited),
+ *      other table, attnums "{1,2}", theirs
  *   u  relation, relation it reads
  *   v  relation, schema and name of a volatile function it calls
  *   f  oid, schema oid, name, arguments, defaults, flags
  *   o  oid, operator, schema and name of its volatile function
+ *   q  number of operands, schema oid, operator, flags
+ *   t  oid, schema oid, type, typtype or "a" of an array, oid of the domain's
+ *      base or the array's element, flags
  * The rows come in any order: each kind is a pass over all of them.
  *
  * Always true: once `failed` is set nothing more is added, and no snapshot
@@ -35,6 +39,9 @@ struct build {
 	const struct catalog_table **uses;
 	struct catalog_function *functions;
 	struct catalog_overload *overloads;
+	struct catalog_type *types;
+	unsigned ntypes;
+	struct catalog_index by_type; /* by oid */
 	struct catalog_relname *relnames;
 	bool failed;
 };
@@ -63,6 +70,8 @@ void build_parts(struct build *b);
 
 /* Functions and operators. */
 void build_functions(struct build *b);
+
+void build_types(struct build *b);
 
 /* Which relations may write when they are read; after all else. */
 void build_judgement(struct build *b);

@@ -191,3 +191,58 @@ catalog_primary_key(const struct catalog_table *t)
 {
 	return t->nkeys > 0 && t->keys[0].primary ? &t->keys[0] : NULL;
 }
+
+static const struct catalog_overload *
+overloads(const struct catalog_index *ix, const char *name)
+{
+	uint64_t hash = catalog_hash_name(name);
+	const struct catalog_function *f;
+	size_t at = 0;
+
+	while ((f = catalog_index_next(ix, hash, &at)) != NULL)
+		if (strcmp(f->name, name) == 0)
+			return f->overloads;
+	return NULL;
+}
+
+const struct catalog_overload *
+catalog_function(const struct catalog_snapshot *s, const char *name)
+{
+	OBJ_CHECK(s, CATALOG_SNAPSHOT_MAGIC);
+	return overloads(&s->functions, name);
+}
+
+const struct catalog_overload *
+catalog_operator(const struct catalog_snapshot *s, const char *name)
+{
+	OBJ_CHECK(s, CATALOG_SNAPSHOT_MAGIC);
+	return overloads(&s->operators, name);
+}
+
+static const struct catalog_type *
+type_in(const struct catalog_snapshot *s, const char *schema, const char *name)
+{
+	uint64_t hash = catalog_hash_pair(catalog_hash_name(schema), name);
+	const struct catalog_type *t;
+	size_t at = 0;
+
+	while ((t = catalog_index_next(&s->types, hash, &at)) != NULL)
+		if (strcmp(t->name, name) == 0 &&
+		    strcmp(t->schema, schema) == 0)
+			return t;
+	return NULL;
+}
+
+const struct catalog_type *
+catalog_type(const struct catalog_snapshot *s, const char *schema,
+	     const char *name)
+{
+	const struct catalog_type *t = NULL;
+
+	OBJ_CHECK(s, CATALOG_SNAPSHOT_MAGIC);
+	if (schema != NULL)
+		return type_in(s, schema, name);
+	for (unsigned i = 0; i < s->npath && t == NULL; i++)
+		t = type_in(s, s->path[i], name);
+	return t;
+}

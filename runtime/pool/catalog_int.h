@@ -40,14 +40,7 @@ uint64_t catalog_hash_name(const char *name);
 uint64_t catalog_hash_pair(uint64_t salt, const char *name);
 uint64_t catalog_hash_oid(uint32_t oid);
 
-/* One overload of a function. */
-struct catalog_overload {
-	const struct catalog_overload *next; /* of the same name */
-	const char *schema;
-	int min_args, max_args; /* max < 0: variadic */
-	bool writes;		/* volatile, and not only in its answer */
-};
-
+/* A function with all its overloads, or an operator. */
 struct catalog_function {
 	const char *name;
 	const struct catalog_overload *overloads;
@@ -82,6 +75,8 @@ struct catalog_snapshot {
 	struct catalog_index relnames; /* struct catalog_relname */
 	struct catalog_index columns;  /* struct catalog_column */
 	struct catalog_index functions;
+	struct catalog_index operators; /* struct catalog_function */
+	struct catalog_index types;	/* by schema and name */
 };
 
 extern const char catalog_load_sql[];

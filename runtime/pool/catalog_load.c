@@ -270,6 +270,7 @@ catalog_build(struct rows *r, uint64_t epoch, struct err *e)
 	load_tables(&b);
 	build_parts(&b);
 	build_functions(&b);
+	build_types(&b);
 	build_judgement(&b);
 	if (!b.failed)
 		return b.s;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What belongs to a relation: one array for all of a kind, each relation with
- * its share of it.
+ * its share of it.  And types.
  */
 #include "catalog_build.h"
 
@@ -65,6 +65,7 @@ add_column(struct build *b, size_t row)
 	c->name = build_text(b, row, 3);
 	c->type = build_oid(b, row, 4);
 	c->type_name = build_text(b, row, 5);
+	c->type_schema = build_schema(b, row, 7);
 	c->not_null = build_flag(b, row, 6, 'n');
 	c->has_default = build_flag(b, row, 6, 'd');
 	c->generated = build_flag(b, row, 6, 'g');
@@ -130,6 +131,7 @@ add_fkey(struct build *b, size_t row)
 	struct catalog_table *t = build_table(b, row, 1);
 	const struct catalog_table *to = build_table(b, row, 4);
 	const char *cols = build_text(b, row, 5);
+	const char *acts = build_text(b, row, 3);
 	struct catalog_fkey *f;
 	int n;
 
@@ -137,7 +139,9 @@ add_fkey(struct build *b, size_t row)
 		return;
 	f = &b->fkeys[t->fkeys - b->fkeys] + t->nfkeys++;
 	f->name = build_text(b, row, 2);
-	f->on_delete = build_text(b, row, 3)[0];
+	f->on_delete = acts[0];
+	f->on_update = acts[0] != 0 ? acts[1] : 0;
+	f->inherited = build_flag(b, row, 3, 'i');
 	f->to = to;
 	f->cols = attnums(b, cols, count_attnums(cols), &f->ncols);
 	f->to_cols = attnums(b, build_text(b, row, 6), count_attnums(cols), &n);
@@ -207,4 +211,51 @@ build_parts(struct build *b)
 	build_each(b, 'u', add_use);
 	for (unsigned i = 0; i < b->s->ntables && !b->failed; i++)
 		sort_parts(b, &b->s->tables[i]);
+}
+
+/* ---- types ------------------------------------------------------------- */
+
+static void
+add_type(struct build *b, size_t row)
+{
+	struct catalog_type *t = &b->types[b->ntypes++];
+	uint64_t salt;
+
+	t->oid = build_oid(b, row, 1);
+	t->schema = build_schema(b, row, 2);
+	t->name = build_text(b, row, 3);
+	t->kind = build_text(b, row, 4)[0];
+	t->builtin = build_flag(b, row, 6, 'b');
+	t->user_cast = build_flag(b, row, 6, 'c');
+	salt = catalog_hash_name(t->schema);
+	catalog_index_add(&b->s->types, catalog_hash_pair(salt, t->name), t);
+	catalog_index_add(&b->by_type, catalog_hash_oid(t->oid), t);
+}
+
+/* The passes see the rows in the same order. */
+static void
+set_base(struct build *b, size_t row)
+{
+	struct catalog_type *t = &b->types[b->ntypes++];
+	uint32_t oid = build_oid(b, row, 5);
+	const struct catalog_type *base;
+	size_t at = 0;
+
+	if (oid == 0)
+		return;
+	while ((base = catalog_index_next(&b->by_type, catalog_hash_oid(oid),
+					  &at)) != NULL)
+		if (base->oid == oid)
+			t->base = base;
+}
+
+void
+build_types(struct build *b)
+{
+	b->types = build_room(b, 't', sizeof(*b->types));
+	build_index(b, &b->s->types, b->count['t']);
+	build_index(b, &b->by_type, b->count['t']);
+	build_each(b, 't', add_type);
+	b->ntypes = 0;
+	build_each(b, 't', set_base);
 }

@@ -25,6 +25,10 @@
 #define FLAG(cond, c) "CASE WHEN " cond " THEN '" c "' END"
 #define NONE ", NULL"
 
+/* What takes the row of any table: record, anyelement, any, anynonarray,
+ * anycompatible, anycompatiblenonarray. */
+#define ROWLIKE "2249,2283,2276,2776,5077,5079"
+
 /* clang-format off */
 const char catalog_load_sql[] =
 	/* An aggregate says nothing itself: its parts do.  The two names are
@@ -32,6 +36,7 @@ const char catalog_load_sql[] =
 	"WITH fn AS MATERIALIZED ("
 	"SELECT p.oid, p.pronamespace, p.proname, p.pronargs, "
 	"p.pronargdefaults, p.provariadic, n.nspname, "
+	"p.provolatile, p.prosecdef, p.proargtypes[0] AS arg, "
 	"p.provolatile" EQ "'v' OR g.agg IS NOT NULL "
 	"OR (p.pronamespace" EQ "11 AND "
 	"p.proname" AMONG("txid_current,pg_current_xact_id") ") AS vol "
@@ -95,7 +100,7 @@ const char catalog_load_sql[] =
 	FLAG("a.atthasdef", "d") ", "
 	FLAG("a.attgenerated" EQ "'s'", "g") ", "
 	FLAG("a.attidentity" EQ "'a'", "a") ", "
-	FLAG("a.attidentity" EQ "'d'", "b") ")" NONE " "
+	FLAG("a.attidentity" EQ "'d'", "b") "), t.typnamespace" TEXT " "
 	"FROM pg_catalog.pg_attribute a "
 	"JOIN pg_catalog.pg_class c ON c.oid" EQ "a.attrelid "
 	"JOIN pg_catalog.pg_type t ON t.oid" EQ "a.atttypid "
@@ -121,8 +126,9 @@ const char catalog_load_sql[] =
 
 	/* e: foreign keys */
 	"UNION ALL SELECT 'e', k.conrelid" TEXT ", k.conname" TEXT
-	", k.confdeltype" TEXT ", k.confrelid" TEXT ", k.conkey" TEXT
-	", k.confkey" TEXT NONE " "
+	", pg_catalog.concat(k.confdeltype, k.confupdtype, "
+	FLAG("k.conparentid" NE "0", "i") "), k.confrelid" TEXT
+	", k.conkey" TEXT ", k.confkey" TEXT NONE " "
 	"FROM pg_catalog.pg_constraint k "
 	"JOIN pg_catalog.pg_class c ON c.oid" EQ "k.conrelid "
 	"WHERE k.contype" EQ "'f' AND " LASTING
@@ -139,15 +145,49 @@ const char catalog_load_sql[] =
 	"WHERE fn.vol AND ref.what" NE "'relid' "
 
 	/* f: functions */
-	"UNION ALL SELECT 'f', oid" TEXT ", pronamespace" TEXT
-	", proname" TEXT ", pronargs" TEXT ", pronargdefaults" TEXT
+	"UNION ALL SELECT 'f', fn.oid" TEXT ", fn.pronamespace" TEXT
+	", fn.proname" TEXT ", fn.pronargs" TEXT ", fn.pronargdefaults" TEXT
 	", pg_catalog.concat("
-	FLAG("provariadic" NE "0", "a") ", "
-	FLAG("vol", "v") ")" NONE " FROM fn "
+	FLAG("fn.provariadic" NE "0", "a") ", "
+	FLAG("fn.vol", "v") ", "
+	FLAG("fn.provolatile" EQ "'s'", "s") ", "
+	FLAG("fn.prosecdef", "d") ", "
+	FLAG("fn.pronamespace" EQ "11 AND NOT fn.oid" OURS, "b") ", "
+	FLAG("t.typtype" AMONG("c,d") "OR fn.arg" AMONG(ROWLIKE), "r")
+	")" NONE " FROM fn LEFT JOIN pg_catalog.pg_type t ON t.oid" EQ
+	"fn.arg "
 
 	/* o: operators whose function is volatile */
 	"UNION ALL SELECT 'o', o.oid" TEXT ", o.oprname" TEXT
 	", fn.nspname" TEXT ", fn.proname" TEXT NONE NONE NONE " "
 	"FROM pg_catalog.pg_operator o "
-	"JOIN fn ON fn.oid" EQ "o.oprcode::pg_catalog.oid WHERE fn.vol";
+	"JOIN fn ON fn.oid" EQ "o.oprcode::pg_catalog.oid WHERE fn.vol "
+
+	/* q: operators by name */
+	"UNION ALL SELECT DISTINCT 'q', "
+	"CASE WHEN o.oprkind" EQ "'l' THEN '1' ELSE '2' END"
+	", o.oprnamespace" TEXT ", o.oprname" TEXT ", pg_catalog.concat("
+	FLAG("fn.vol", "v") ", "
+	FLAG("fn.provolatile" EQ "'s'", "s") ", "
+	FLAG("fn.prosecdef", "d") ", "
+	FLAG("o.oprnamespace" EQ "11 AND NOT o.oid" OURS, "b") ")"
+	NONE NONE NONE " "
+	"FROM pg_catalog.pg_operator o "
+	"JOIN fn ON fn.oid" EQ "o.oprcode::pg_catalog.oid "
+
+	/* t: types, but for the rows of relations and what is no value */
+	"UNION ALL SELECT 't', t.oid" TEXT ", t.typnamespace" TEXT
+	", t.typname" TEXT ", CASE WHEN t.typcategory" EQ "'A' THEN 'a' "
+	"ELSE t.typtype" TEXT " END, "
+	"CASE WHEN t.typcategory" EQ "'A' THEN t.typelem "
+	"ELSE t.typbasetype END" TEXT ", pg_catalog.concat("
+	FLAG("t.typnamespace" EQ "11 AND NOT t.oid" OURS, "b") ", "
+	FLAG("t.oid" OURS "AND EXISTS (SELECT FROM pg_catalog.pg_cast k "
+	     "WHERE k.castfunc" OURS
+	     "AND (k.castsource" EQ "t.oid OR k.casttarget" EQ "t.oid))", "c")
+	")" NONE " FROM pg_catalog.pg_type t "
+	"LEFT JOIN pg_catalog.pg_type e ON e.oid" EQ "t.typelem "
+	"LEFT JOIN pg_catalog.pg_class c ON c.oid" EQ "CASE "
+	"WHEN t.typcategory" EQ "'A' THEN e.typrelid ELSE t.typrelid END "
+	"WHERE t.typtype" NE "'p' AND (c.oid IS NULL OR c.relkind" EQ "'c')";
 /* clang-format on */

@@ -54,43 +54,69 @@ harmless(const char *schema, const char *name)
 	return false;
 }
 
+/* What has this name in an index, made when there is nothing yet. */
 static struct catalog_function *
-function_named(struct build *b, const char *name)
+named(struct build *b, struct catalog_index *ix, const char *name)
 {
 	uint64_t hash = catalog_hash_name(name);
 	const struct catalog_function *f;
 	struct catalog_function *made;
 	size_t at = 0;
 
-	while ((f = catalog_index_next(&b->s->functions, hash, &at)) != NULL)
+	while ((f = catalog_index_next(ix, hash, &at)) != NULL)
 		if (strcmp(f->name, name) == 0)
 			return (struct catalog_function *)f;
 	made = b->functions++;
 	made->name = name;
-	catalog_index_add(&b->s->functions, hash, made);
+	catalog_index_add(ix, hash, made);
 	return made;
+}
+
+static struct catalog_overload *
+overload(struct build *b, struct catalog_function *f, size_t row, int flags)
+{
+	struct catalog_overload *o = b->overloads++;
+
+	o->schema = build_schema(b, row, 2);
+	o->builtin = build_flag(b, row, flags, 'b');
+	o->definer = build_flag(b, row, flags, 'd');
+	o->volatile_ = build_flag(b, row, flags, 'v')	? 'v'
+		       : build_flag(b, row, flags, 's') ? 's'
+							: 'i';
+	o->writes = o->volatile_ == 'v' && !harmless(o->schema, f->name);
+	o->next = f->overloads;
+	f->overloads = o;
+	return o;
 }
 
 static void
 add_function(struct build *b, size_t row)
 {
-	struct catalog_function *f = function_named(b, build_text(b, row, 3));
-	struct catalog_overload *o = b->overloads++;
+	struct catalog_function *f = named(b, &b->s->functions,
+					   build_text(b, row, 3));
+	struct catalog_overload *o = overload(b, f, row, 6);
 
-	o->schema = build_schema(b, row, 2);
+	o->takes_row = build_flag(b, row, 6, 'r');
 	o->max_args = build_int(b, row, 4);
 	o->min_args = o->max_args - build_int(b, row, 5);
 	if (build_flag(b, row, 6, 'a')) {
 		o->min_args--;
 		o->max_args = -1;
 	}
-	o->writes = build_flag(b, row, 6, 'v') && !harmless(o->schema, f->name);
-	o->next = f->overloads;
-	f->overloads = o;
 }
 
 static void
 add_operator(struct build *b, size_t row)
+{
+	struct catalog_function *f = named(b, &b->s->operators,
+					   build_text(b, row, 3));
+	struct catalog_overload *o = overload(b, f, row, 4);
+
+	o->min_args = o->max_args = build_int(b, row, 1);
+}
+
+static void
+add_bad_operator(struct build *b, size_t row)
 {
 	if (!harmless(build_text(b, row, 3), build_text(b, row, 4)))
 		b->s->bad_operators[b->s->nbad_operators++] = build_text(b, row,
@@ -102,10 +128,14 @@ build_functions(struct build *b)
 {
 	b->functions = build_room(b, 'f', sizeof(*b->functions));
 	b->overloads = build_room(b, 'f', sizeof(*b->overloads));
-	b->s->bad_operators = build_room(b, 'o', sizeof(*b->s->bad_operators));
 	build_index(b, &b->s->functions, b->count['f']);
 	build_each(b, 'f', add_function);
-	build_each(b, 'o', add_operator);
+	b->functions = build_room(b, 'q', sizeof(*b->functions));
+	b->overloads = build_room(b, 'q', sizeof(*b->overloads));
+	build_index(b, &b->s->operators, b->count['q']);
+	build_each(b, 'q', add_operator);
+	b->s->bad_operators = build_room(b, 'o', sizeof(*b->s->bad_operators));
+	build_each(b, 'o', add_bad_operator);
 }
 
 /* ---- what reading a relation may do ------------------------------------- */
@@ -206,20 +236,10 @@ static bool
 call_pure(const struct catalog_snapshot *s, const struct stmt_function *call,
 	  bool *unknown)
 {
-	uint64_t hash = catalog_hash_name(call->name);
-	const struct catalog_function *f;
+	const struct catalog_overload *o = catalog_function(s, call->name);
 	bool known = false;
-	size_t at = 0;
 
-	while ((f = catalog_index_next(&s->functions, hash, &at)) != NULL)
-		if (strcmp(f->name, call->name) == 0)
-			break;
-	if (f == NULL) {
-		*unknown = true;
-		return false;
-	}
-	for (const struct catalog_overload *o = f->overloads; o != NULL;
-	     o = o->next) {
+	for (; o != NULL; o = o->next) {
 		if (!may_be(o, call))
 			continue;
 		if (o->writes)

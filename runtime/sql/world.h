@@ -4,7 +4,7 @@
  *
  * Grammar does not say what a name means: which schema it is found in, which
  * columns a table has, whether a function writes.  A world answers that, from
- * a snapshot of the live catalog (engine/world.c) or from a table in a test.
+ * a snapshot of the live catalog (engine/atlas.c) or from a table in a test.
  *
  * What a world does not know does not exist: whoever asks refuses.
  *
@@ -67,15 +67,16 @@ struct world_function {
 	bool builtin;	    /* every one came with the server, in pg_catalog */
 	bool writes;	    /* one is volatile, and not only in its answer */
 	bool definer;	    /* one is SECURITY DEFINER */
+	bool takes_row;	    /* f(t) may be written t.f, like a column of t */
+	bool one_schema;    /* all are of one schema */
 	char volatile_;	    /* 'i', 's' or 'v' */
 	const char *schema; /* of the first one */
 };
 
-/* A function or operator as it is written. */
 struct world_call {
 	const char *schema; /* NULL: by the search path */
 	const char *name;
-	unsigned nargs; /* of an operator 1 or 2 */
+	unsigned nargs; /* of an operator: 1 or 2 */
 };
 
 struct world {
@@ -92,8 +93,9 @@ struct world {
 	bool (*operator_)(const void *arg, const struct world_call *call,
 			  struct world_function *out);
 
-	/* Is this the name of a type that came with the server ('b'), or one
-	 * of users: 'e' enum, 'd' domain, 'c' composite, 'o' other; 0: none. */
+	/* Is this the name of a type of values that came with the server
+	 * ('b'), or one of users: 'e' enum, 'd' domain, 'o' other; 'c' for the
+	 * rows of a relation or composite of anybody; 0: none. */
 	char (*type)(const void *arg, const char *schema, const char *name);
 };
 
