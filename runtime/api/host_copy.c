@@ -18,6 +18,7 @@
 #include "pgcopy.h"
 #include "sized.h"
 #include "stmt.h"
+#include "who.h"
 
 #define PIECE 262144
 
@@ -91,7 +92,11 @@ start_copy(struct hcopy *k)
 {
 	struct tx *t = host_tx_inner(k->tx);
 
-	if (tx_copy_ready(t, &k->q.err) < 0) {
+	struct context *c = who_context(host_tx_context(k->tx));
+	int rc = op_copy_allowed(t->w, c, &k->q.err);
+
+	context_unpin(&c);
+	if (rc < 0 || tx_copy_ready(t, &k->q.err) < 0) {
 		end_step(k);
 		return;
 	}

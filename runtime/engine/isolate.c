@@ -13,7 +13,7 @@
 #include "runtime.h"
 #include "scope.h"
 
-/* ---- who is not scoped ---------------------------------------------------- */
+/* ---- who is not scoped ------------------------------------------------- */
 
 /* BEGIN, SAVEPOINT, FETCH, ...: texts made by lunate.  A cursor's own query is
  * its caller's. */
@@ -35,7 +35,7 @@ is_free(const struct op *op)
 	       (op->context != NULL && op->context->system != NULL);
 }
 
-/* ---- the query of a cursor ------------------------------------------------ */
+/* ---- the query of a cursor --------------------------------------------- */
 
 #define CURSOR_FOR "CURSOR FOR "
 
@@ -89,7 +89,7 @@ take_text(struct op *op, size_t head, struct stmt *scoped, struct err *e)
 	return 0;
 }
 
-/* ---- the tenant's parameter ----------------------------------------------- */
+/* ---- the tenant's parameter -------------------------------------------- */
 
 static void
 add_tenant(struct op *op, enum tenant_shape shape)
@@ -111,7 +111,7 @@ add_tenant(struct op *op, enum tenant_shape shape)
 	op->nvals = n + 1;
 }
 
-/* ---- the step -------------------------------------------------------------- */
+/* ---- the step ---------------------------------------------------------- */
 
 static void
 on_catalog(void *arg)

@@ -101,7 +101,7 @@ struct op {
 	struct scoped *scoped;	  /* pinned: how it was scoped, or NULL */
 
 	/* large, and set when they are used: op_init() clears only heads */
-	struct err err; /* how it ended; code 0 = success */
+	struct err err;	    /* how it ended; code 0 = success */
 	struct pgval *many; /* vals with the tenant's, or NULL: */
 	struct pgval few[OP_FEW];
 	struct pgreq req;

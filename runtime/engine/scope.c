@@ -3,11 +3,11 @@
 
 #include <string.h>
 
+#include "atlas.h"
 #include "check.h"
 #include "fault.h"
 #include "refusal.h"
 #include "vet.h"
-#include "world.h"
 
 /* Sets of WAYS; what was not used for longest in its set gives way. */
 #define WAYS 4
@@ -24,8 +24,10 @@ struct scope {
 	unsigned magic;
 #define SCOPE_MAGIC 0x5c09e00d
 	struct entry (*sets)[WAYS];
+	struct atlas *atlas; /* of the snapshot that was asked with last */
 	uint64_t clock;
 	struct scope_usage usage;
+	struct scoped failed; /* no memory for an atlas */
 };
 
 struct scope *
@@ -66,7 +68,7 @@ scoped_unpin(struct scoped **ps)
 struct making {
 	const struct scope_ask *ask;
 	const struct tenant_rules *rules;
-	struct world *world;
+	const struct world *world;
 	struct tree *tree;
 	struct arena arena;
 	struct err *e;
@@ -162,7 +164,7 @@ make(struct making *m, struct scoped *s)
 }
 
 static struct scoped *
-build(const struct scope_ask *ask)
+build(const struct scope_ask *ask, const struct atlas *atlas)
 {
 	static const struct tenant_rules none = {0};
 	struct scoped *s = mem_new(sizeof(*s));
@@ -171,23 +173,22 @@ build(const struct scope_ask *ask)
 		.rules = ask->rules->state == ISOLATION_ON ? ask->rules->tables
 							   : &none,
 		.e = &s->err,
+		.world = atlas_world(atlas),
 		.fence = ask->rules->mode == ISOLATION_REWRITE,
 	};
 
 	OBJ_INIT(s, SCOPED_MAGIC);
 	s->refs = 1;
 	arena_init(&m.arena, NULL, 0);
-	m.world = world_new(ask->snapshot);
 	if (make(&m, s) < 0 && s->stmt != NULL)
 		stmt_unpin(&s->stmt);
-	world_free(&m.world);
 	if (m.tree != NULL)
 		tree_free(&m.tree);
 	arena_fini(&m.arena);
 	return s;
 }
 
-/* ---- the memo ----------------------------------------------------------- */
+/* ---- the memo ---------------------------------------------------------- */
 
 static bool
 fits(const struct entry *n, const struct scope_ask *ask)
@@ -217,6 +218,18 @@ oldest(struct entry *set)
 	return n;
 }
 
+/* The atlas of this snapshot. */
+static int
+know(struct scope *s, struct catalog_snapshot *snapshot)
+{
+	if (s->atlas != NULL && atlas_snapshot(s->atlas) == snapshot)
+		return 0;
+	if (s->atlas != NULL)
+		atlas_free(&s->atlas);
+	s->atlas = atlas_new(snapshot, &s->failed.err);
+	return s->atlas != NULL ? 0 : s->failed.err.code;
+}
+
 struct scoped *
 scope_get(struct scope *s, const struct scope_ask *ask)
 {
@@ -230,10 +243,12 @@ scope_get(struct scope *s, const struct scope_ask *ask)
 			s->usage.hits++;
 			return set[i].scoped;
 		}
+	if (know(s, ask->snapshot) < 0)
+		return &s->failed;
 	n = oldest(set);
 	clear(n);
 	s->usage.misses++;
-	n->scoped = build(ask);
+	n->scoped = build(ask, s->atlas);
 	n->stmt = stmt_pin(ask->stmt);
 	n->shape = ask->shape;
 	n->epoch = ask->epoch;
@@ -259,12 +274,14 @@ scope_free(struct scope **ps)
 	for (unsigned i = 0; i < SETS; i++)
 		for (unsigned k = 0; k < WAYS; k++)
 			clear(&s->sets[i][k]);
+	if (s->atlas != NULL)
+		atlas_free(&s->atlas);
 	mem_free(s->sets);
 	OBJ_FINI(s);
 	mem_free(s);
 }
 
-/* ---- who may run it ------------------------------------------------------ */
+/* ---- who may run it ---------------------------------------------------- */
 
 static unsigned
 form_of(enum tenant_type type)

@@ -37,11 +37,11 @@ struct scoped {
 	unsigned magic;
 #define SCOPED_MAGIC 0x5c09ed07
 	int refs;
-	struct stmt *stmt;	/* what is sent; the given one if unchanged */
-	unsigned tenant_param;	/* 0: none */
-	bool needs_tenant;	/* it touches rows of tenants */
-	bool needs_one;		/* and writes some */
-	struct err err;		/* code != 0: refused */
+	struct stmt *stmt;     /* what is sent; the given one if unchanged */
+	unsigned tenant_param; /* 0: none */
+	bool needs_tenant;     /* it touches rows of tenants */
+	bool needs_one;	       /* and writes some */
+	struct err err;	       /* code != 0: refused */
 };
 
 struct scope *scope_new(void);

@@ -151,6 +151,8 @@ enter_var(struct rewrite *rw, struct tree_walk *w)
 {
 	if (is_target(w))
 		return 0; /* its statement has seen to it */
+	if (tree_kind(w->parent) == TREE_LOCKING)
+		return 0; /* FOR UPDATE OF: a name of FROM */
 	if (tree_str(w->node, "schemaname")[0] == 0 &&
 	    tree_walk_cte(w, tree_str(w->node, "relname")) != NULL)
 		return 0;

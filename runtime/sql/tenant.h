@@ -55,13 +55,13 @@
  *     and LIMIT join the WHERE of its SELECT, in the order of its tables:
  *	WHERE P [AND LIMIT] [AND P2 ...] [AND (what stood there)]
  *     F1 it is all the same below the nullable side of an outer join or in a
- *     FULL join, with TABLESAMPLE, a list of column aliases or hidden columns,
- *     and where OFFSET 0 has to stand.
+ *     FULL join, below a join with an alias (which hides the name), with
+ *     TABLESAMPLE, a list of column aliases or hidden columns, and where
+ *     OFFSET 0 has to stand.
  * F3  the target of UPDATE or DELETE: as F2 in its WHERE.  Where F1 would have
  *     OFFSET 0, what stood there is put behind the predicates:
  *	WHERE P AND CASE WHEN P THEN (what stood there) ELSE false END
- *     DELETE from a table
- *     that is reached `through` another also has
+ *     DELETE from a table that is reached `through` another also has
  *	AND NOT EXISTS (SELECT FROM ms.mt AS lunate_1 WHERE lunate_1.other EQ
  *	Q.own [AND ...] AND NOT lunate_1.column EQ TENANT)
  *     The target of MERGE: P in front of its ON, in the same manner:
@@ -78,13 +78,14 @@
  * I2  by, column given: its expression e becomes
  *	CASE WHEN (e) EQ OWN THEN OWN ELSE RAISE(pg_catalog.TYPE) END
  *     and DEFAULT becomes OWN.
- * I3  parent: all `own` columns are given, each a parameter, literal or
- *     column (casts allowed); the first one's e becomes
+ * I3  parent: all `own` columns are given, each a parameter, a literal
+ *     or (in a query) a column named with its table, casts allowed; the first
+ *     one's e becomes
  *	CASE WHEN EXISTS (SELECT FROM ps.pt AS lunate_1 WHERE lunate_1.other
  *	EQ (e) [AND lunate_1.other2 EQ (e2)] AND P(parent, lunate_1))
  *	THEN (e) ELSE RAISE(its type) END
- * I4  through: VALUES whose `own` columns are parameters or literals; in front
- *     (or as first of its WITH) stands
+ * I4  through: VALUES without WITH, whose `own` columns are parameters or
+ *     literals; in front stands
  *	WITH lunate_member AS (INSERT INTO ms.mt (other, ..., column)
  *	VALUES (e, ..., OWN), ...)
  *     With a database barrier RETURNING is refused here: the server would ask

@@ -9,8 +9,8 @@
 
 /* ---- where it stands ---------------------------------------------------- */
 
-/* The SELECT that a table is in the FROM of without an outer join or a sample
- * between them, or NULL. */
+/* The SELECT that a table is in the FROM of, known there by its own name and
+ * without an outer join or a sample between them; or NULL. */
 static const struct tree_node *
 plain_place(const struct tree_walk *w)
 {
@@ -21,8 +21,9 @@ plain_place(const struct tree_walk *w)
 
 		if (f != NULL && tree_kind(f->node) == TREE_SELECT)
 			return f->node;
-		if (f == NULL || tree_kind(f->node) != TREE_JOIN)
-			return NULL;
+		if (f == NULL || tree_kind(f->node) != TREE_JOIN ||
+		    tree_get(f->node, "alias") != NULL)
+			return NULL; /* an alias hides the names below it */
 		join = tree_word(f->node, "jointype");
 		if (strcmp(join, "JOIN_FULL") == 0 ||
 		    (strcmp(join, "JOIN_LEFT") == 0 &&

@@ -213,7 +213,6 @@ static int
 put_member(struct rewrite *rw, const struct grid *g,
 	   const struct tree_node *stmt)
 {
-	const struct tree_node *with = tree_get(stmt, "with_clause");
 	unsigned *at = arena_new(rw->a, g->t->rule->non * sizeof(*at));
 	size_t i;
 
@@ -228,20 +227,9 @@ put_member(struct rewrite *rw, const struct grid *g,
 				   "its membership is; read it afterwards");
 	if (find_keys(rw, g, at) < 0)
 		return rw->e->code;
-	if (with == NULL) {
-		i = token_before(rw, g->t->first, "insert");
-		splice_insert(
-			&rw->splice, rw->tok[i].start,
-			arena_printf(rw->a, "WITH%s ", member_text(rw, g, at)));
-		return 0;
-	}
-	i = token_at(rw, tree_offset(with));
-	if (i == NO_TOKEN)
-		return grid_refuse(rw, g, "its WITH was not found");
-	if (tree_num(with, "recursive"))
-		i++;
-	splice_insert(&rw->splice, rw->tok[i].end,
-		      arena_printf(rw->a, "%s,", member_text(rw, g, at)));
+	i = token_before(rw, g->t->first, "insert");
+	splice_insert(&rw->splice, rw->tok[i].start,
+		      arena_printf(rw->a, "WITH%s ", member_text(rw, g, at)));
 	return 0;
 }
 

@@ -191,6 +191,20 @@ int64_t tree_offset(const struct tree_node *n);
 const char *tree_dotted(const struct tree_node *n, const char *field,
 			const char **schema);
 
+/* ---- comparing nodes whatever their kind. */
+
+/* The same kind, and the same texts, numbers and words; where they stand in
+ * their texts does not count, nor what is below.  NULL is like NULL. */
+bool tree_alike(const struct tree_node *a, const struct tree_node *b);
+
+/* What is below, by number of the field; a field that holds no node has
+ * length 0.  Nodes of a kind have the same fields. */
+unsigned tree_nfields(const struct tree_node *n);
+const char *tree_field(const struct tree_node *n, unsigned field);
+size_t tree_field_len(const struct tree_node *n, unsigned field);
+const struct tree_node *tree_field_item(const struct tree_node *n,
+					unsigned field, size_t i);
+
 /* ---- walking: a cursor over all nodes below (and with) a root.
  *
  *	struct tree_walk w;

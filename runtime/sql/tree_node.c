@@ -217,3 +217,93 @@ tree_dotted(const struct tree_node *n, const char *field, const char **schema)
 	part = len > 0 ? tree_item(n, field, len - 1) : NULL;
 	return tree_kind(part) == TREE_STRING ? tree_str(part, "sval") : "";
 }
+
+/* ---- comparing ------------------------------------------------------ */
+
+unsigned
+tree_nfields(const struct tree_node *n)
+{
+	return n != NULL ? node_message(n)->descriptor->n_fields : 0;
+}
+
+const char *
+tree_field(const struct tree_node *n, unsigned field)
+{
+	return node_message(n)->descriptor->fields[field].name;
+}
+
+size_t
+tree_field_len(const struct tree_node *n, unsigned field)
+{
+	return node_children(n, &node_message(n)->descriptor->fields[field]);
+}
+
+const struct tree_node *
+tree_field_item(const struct tree_node *n, unsigned field, size_t i)
+{
+	return node_child(n, &node_message(n)->descriptor->fields[field], i);
+}
+
+static bool
+is_place(const char *name)
+{
+	return strcmp(name, "location") == 0 ||
+	       strcmp(name, "stmt_location") == 0 ||
+	       strcmp(name, "stmt_len") == 0;
+}
+
+static bool
+same_texts(const char *a, const char *b)
+{
+	return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
+}
+
+/* Which member of a oneof is set: the field's own number, or 0. */
+static uint32_t
+chosen(const struct tree_node *n, const ProtobufCFieldDescriptor *f)
+{
+	return *(const uint32_t *)member(n, f->quantifier_offset);
+}
+
+static bool
+same_value(const struct tree_node *a, const struct tree_node *b,
+	   const ProtobufCFieldDescriptor *f)
+{
+	const void *va = member(a, f->offset), *vb = member(b, f->offset);
+
+	if ((f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0 &&
+	    chosen(a, f) != chosen(b, f))
+		return false;
+	if (f->label == PROTOBUF_C_LABEL_REPEATED)
+		return false; /* no parsed tree has such a field */
+	switch (f->type) {
+	case PROTOBUF_C_TYPE_STRING:
+		return same_texts(*(char *const *)va, *(char *const *)vb);
+	case PROTOBUF_C_TYPE_INT64:
+	case PROTOBUF_C_TYPE_UINT64:
+	case PROTOBUF_C_TYPE_DOUBLE:
+		return *(const uint64_t *)va == *(const uint64_t *)vb;
+	default:
+		return *(const uint32_t *)va == *(const uint32_t *)vb;
+	}
+}
+
+bool
+tree_alike(const struct tree_node *a, const struct tree_node *b)
+{
+	const ProtobufCMessageDescriptor *d;
+
+	if (a == NULL || b == NULL)
+		return a == b;
+	d = node_message(a)->descriptor;
+	if (d != node_message(b)->descriptor)
+		return false;
+	for (unsigned i = 0; i < d->n_fields; i++) {
+		const ProtobufCFieldDescriptor *f = &d->fields[i];
+
+		if (f->type != PROTOBUF_C_TYPE_MESSAGE && !is_place(f->name) &&
+		    !same_value(a, b, f))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The checker accepts what the rewriter writes, and nothing else: every text
+ * that was changed in a token and now means something else is refused.
+ */
+#include "check.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "clinic_world.h"
+#include "refusal.h"
+#include "tenant_corpus.h"
+
+/* A statement, rewritten. */
+struct work {
+	struct tree *before;
+	struct arena arena;
+	struct tenant_text text;
+	struct check_ask ask;
+};
+
+static bool
+rewrite(struct work *w, const char *sql, bool fence)
+{
+	struct tenant_ask ask = {
+		.rules = &clinic_rules, .world = &clinic_world, .fence = fence};
+	struct err e;
+
+	memset(w, 0, sizeof(*w));
+	if (tree_parse(sql, strlen(sql), &w->before, &e) < 0)
+		fail_msg("%s: %s", sql, e.text);
+	arena_init(&w->arena, NULL, 0);
+	ask.tree = w->before;
+	if (tenant_rewrite(&ask, &w->arena, &w->text, &e) < 0) {
+		if (!fence || refusal_of(&e) != REFUSE_FORM)
+			fail_msg("%s: %s", sql, e.text);
+		return false;
+	}
+	w->ask = (struct check_ask){.before = w->before,
+				    .after = w->text.sql,
+				    .len = w->text.len,
+				    .rules = &clinic_rules,
+				    .world = &clinic_world,
+				    .tenant_param = w->text.tenant_param,
+				    .fence = fence};
+	return true;
+}
+
+static void
+done(struct work *w)
+{
+	arena_fini(&w->arena);
+	tree_free(&w->before);
+}
+
+static bool
+accepts(struct work *w, const char *after, struct err *e)
+{
+	struct check_ask ask = w->ask;
+
+	ask.after = after;
+	ask.len = strlen(after);
+	return check_rewrite(&ask, e) == 0;
+}
+
+static void
+test_what_the_rewriter_writes_is_accepted(void **state)
+{
+	for (unsigned fence = 0; fence < 2; fence++)
+		for (size_t i = 0; i < TENANT_CORPUS_N; i++) {
+			struct work w;
+			struct err e;
+
+			if (rewrite(&w, tenant_corpus[i], fence) &&
+			    !accepts(&w, w.text.sql, &e))
+				fail_msg("%s\n%s\n%s", tenant_corpus[i],
+					 w.text.sql, e.text);
+			done(&w);
+		}
+}
+
+/* ---- the same meaning -------------------------------------------------- */
+
+static bool
+same(const struct tree_node *a, const struct tree_node *b)
+{
+	if (!tree_alike(a, b))
+		return false;
+	for (unsigned i = 0; i < tree_nfields(a); i++) {
+		size_t n = tree_field_len(a, i);
+
+		if (n != tree_field_len(b, i))
+			return false;
+		for (size_t k = 0; k < n; k++)
+			if (!same(tree_field_item(a, i, k),
+				  tree_field_item(b, i, k)))
+				return false;
+	}
+	return true;
+}
+
+static bool
+means_the_same(const char *a, const char *b)
+{
+	struct tree *ta, *tb;
+	struct err e;
+	bool yes;
+
+	if (tree_parse(a, strlen(a), &ta, &e) < 0)
+		return false;
+	if (tree_parse(b, strlen(b), &tb, &e) < 0) {
+		tree_free(&ta);
+		return false;
+	}
+	yes = tree_count(ta) == 1 && tree_count(tb) == 1 &&
+	      same(tree_root(ta, 0), tree_root(tb, 0));
+	tree_free(&ta);
+	tree_free(&tb);
+	return yes;
+}
+
+static bool
+parses(const char *sql)
+{
+	struct tree *t;
+	struct err e;
+
+	if (tree_parse(sql, strlen(sql), &t, &e) < 0)
+		return false;
+	tree_free(&t);
+	return true;
+}
+
+/* ---- mutants ----------------------------------------------------------- */
+
+static uint64_t seed;
+
+static unsigned
+chance(unsigned n)
+{
+	seed = seed * 6364136223846793005u + 1442695040888963407u;
+	return (unsigned)((seed >> 33) % n);
+}
+
+/* What a token may become. */
+static const char *const words[] = {"$1",
+				    "$2",
+				    "$3",
+				    "$4",
+				    "OR",
+				    "AND",
+				    "NOT",
+				    "true",
+				    "false",
+				    "null",
+				    "0",
+				    "1",
+				    "lunate_0",
+				    "lunate_1",
+				    "lunate_2",
+				    "\"clinic_id\"",
+				    "\"id\"",
+				    "\"n\"",
+				    "\"visits\"",
+				    "\"items\"",
+				    "\"members\"",
+				    "\"codes\"",
+				    "\"patients\"",
+				    "\"clinic\"",
+				    "=",
+				    "<>",
+				    "ANY",
+				    "EXISTS",
+				    "UNION ALL",
+				    "LEFT JOIN",
+				    "(",
+				    ")",
+				    ",",
+				    "*",
+				    "ONLY",
+				    "AS",
+				    "v",
+				    "p",
+				    "OFFSET",
+				    "::text",
+				    "CASE",
+				    "END",
+				    "::pg_catalog.int4"};
+
+#define WORDS_N (sizeof(words) / sizeof(*words))
+
+/* What is written into, and what is changed. */
+struct mutant {
+	char text[16384];
+	const char *of;
+};
+
+static void
+put(struct mutant *m, struct tree_token t, const char *with)
+{
+	snprintf(m->text, sizeof(m->text), "%.*s %s %s", (int)t.start, m->of,
+		 with, m->of + t.end);
+}
+
+enum { DROP, SWAP, WORD, DOUBLE, DROP_RUN, KINDS };
+
+/* One change of the text; false: nothing came of it. */
+static bool
+mutate(struct mutant *m, const struct tree *t)
+{
+	const struct tree_token *tokens;
+	const char *text = m->of;
+	size_t n = tree_tokens(t, &tokens), i = chance((unsigned)n), k;
+	struct tree_token span = tokens[i];
+
+	switch (chance(KINDS)) {
+	case DROP:
+		put(m, span, "");
+		return true;
+	case WORD:
+		put(m, span, words[chance(WORDS_N)]);
+		return true;
+	case DOUBLE:
+		k = chance((unsigned)n);
+		snprintf(m->text, sizeof(m->text), "%.*s %.*s %s",
+			 (int)span.start, text,
+			 (int)(tokens[k].end - tokens[k].start),
+			 text + tokens[k].start, text + span.end);
+		return true;
+	case SWAP:
+		if (i + 1 >= n)
+			return false;
+		snprintf(m->text, sizeof(m->text), "%.*s%.*s %.*s%s",
+			 (int)span.start, text,
+			 (int)(tokens[i + 1].end - tokens[i + 1].start),
+			 text + tokens[i + 1].start,
+			 (int)(span.end - span.start), text + span.start,
+			 text + tokens[i + 1].end);
+		return true;
+	default:
+		k = i + chance(24);
+		span.end = tokens[k < n ? k : n - 1].end;
+		put(m, span, "");
+		return true;
+	}
+}
+
+struct tally {
+	unsigned tried, parsed, same, refused;
+};
+
+static void
+try_mutant(struct work *w, const char *mutant, struct tally *t)
+{
+	struct err e;
+
+	t->tried++;
+	if (!parses(mutant))
+		return;
+	t->parsed++;
+	if (means_the_same(mutant, w->text.sql)) {
+		t->same++;
+		return;
+	}
+	if (accepts(w, mutant, &e))
+		fail_msg("accepted:\n%s\ninstead of\n%s", mutant, w->text.sql);
+	assert_int_equal(refusal_of(&e), REFUSE_UNCHECKED);
+	t->refused++;
+}
+
+static void
+mutate_all(bool fence, unsigned rounds, struct tally *t)
+{
+	static struct mutant m;
+
+	for (size_t i = 0; i < TENANT_CORPUS_N; i++) {
+		struct tree *after;
+		struct work w;
+		struct err e;
+
+		if (rewrite(&w, tenant_corpus[i], fence)) {
+			assert_int_equal(
+				tree_parse(w.text.sql, w.text.len, &after, &e),
+				0);
+			m.of = w.text.sql;
+			for (unsigned k = 0; k < rounds; k++)
+				if (mutate(&m, after))
+					try_mutant(&w, m.text, t);
+			tree_free(&after);
+		}
+		done(&w);
+	}
+}
+
+/* MUTANTS in the environment: how many for each statement. */
+static void
+test_a_text_that_means_something_else_is_refused(void **state)
+{
+	const char *more = getenv("MUTANTS");
+	unsigned rounds = more != NULL ? (unsigned)atoi(more) : 60;
+	struct tally t = {0};
+
+	seed = 20261124;
+	mutate_all(false, rounds, &t);
+	mutate_all(true, rounds, &t);
+	printf("mutants: %u tried, %u parse, %u mean the same, %u refused\n",
+	       t.tried, t.parsed, t.same, t.refused);
+	assert_true(t.refused > rounds);
+}
+
+/* ---- by hand ----------------------------------------------------------- */
+
+static void
+refuses(const char *before, const char *after)
+{
+	struct work w;
+	struct err e;
+
+	assert_true(rewrite(&w, before, false));
+	if (!parses(after))
+		fail_msg("does not parse: %s", after);
+	if (accepts(&w, after, &e))
+		fail_msg("accepted: %s", after);
+	done(&w);
+}
+
+#define P0 "lunate_0.clinic_id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid"
+
+static void
+test_a_predicate_that_does_not_bind_is_refused(void **state)
+{
+	const char *q = "select * from visits";
+
+	refuses(q, "select * from clinic.visits");
+	refuses(q, "select * from visits");
+	refuses(q, "select * from (SELECT * FROM clinic.visits AS lunate_0 "
+		   "WHERE " P0 " OR true) AS visits");
+	refuses(q, "select * from (SELECT * FROM visits AS lunate_0 WHERE " P0
+		   ") AS visits");
+	refuses(q, "select * from (SELECT * FROM clinic.visits AS lunate_0 "
+		   "WHERE lunate_0.clinic_id = $1::pg_catalog.uuid) AS "
+		   "visits");
+	refuses(q, "select * from (SELECT * FROM clinic.items AS lunate_0 "
+		   "WHERE " P0 ") AS visits");
+	refuses(q, "select * from (SELECT * FROM clinic.visits AS lunate_0 "
+		   "WHERE " P0 ") AS visits, clinic.visits v");
+	refuses(q, "select * from (SELECT * FROM clinic.visits AS lunate_0 "
+		   "WHERE " P0 " UNION ALL SELECT * FROM clinic.visits) AS "
+		   "visits");
+	refuses(q, "select * from (SELECT * FROM clinic.visits AS lunate_0 "
+		   "WHERE " P0 ") AS visits; select 1");
+}
+
+static void
+test_a_predicate_on_the_preserved_side_is_refused(void **state)
+{
+	refuses("select v.id from visits v left join codes c on true group by "
+		"v.id",
+		"select v.id from clinic.visits v left join clinic.codes c on "
+		"v.clinic_id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid AND "
+		"(true) group by v.id");
+	refuses("select i.n from codes c left join visits i on true group by "
+		"i.n",
+		"select i.n from clinic.codes c left join clinic.visits i on "
+		"true WHERE i.clinic_id OPERATOR(pg_catalog.=) "
+		"$1::pg_catalog.uuid group by i.n");
+}
+
+/* An alias of a join hides the names below it: the predicate would speak of
+ * another table of that name. */
+static void
+test_a_predicate_of_a_hidden_name_is_refused(void **state)
+{
+	refuses("select j.n from (visits v join codes c on true) as j, codes "
+		"v group by j.n",
+		"select j.n from (clinic.visits v join clinic.codes c on "
+		"true) as j, clinic.codes v WHERE v.clinic_id "
+		"OPERATOR(pg_catalog.=) $1::pg_catalog.uuid group by j.n");
+}
+
+static void
+test_other_parameters_are_refused(void **state)
+{
+	refuses("select 1 from visits where id = $1",
+		"select 1 from (SELECT * FROM clinic.visits AS lunate_0 "
+		"WHERE " P0 ") AS visits where id = $1");
+	refuses("select 1 from codes", "select 1 from clinic.codes where "
+				       "$1::int = 1");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_the_rewriter_writes_is_accepted),
+		cmocka_unit_test(
+			test_a_text_that_means_something_else_is_refused),
+		cmocka_unit_test(
+			test_a_predicate_that_does_not_bind_is_refused),
+		cmocka_unit_test(
+			test_a_predicate_on_the_preserved_side_is_refused),
+		cmocka_unit_test(test_a_predicate_of_a_hidden_name_is_refused),
+		cmocka_unit_test(test_other_parameters_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
