@@ -149,7 +149,7 @@ struct catalog_overload {
 	char volatile_;		/* 'i', 's', 'v' */
 };
 
-/* No type: rows of relations, pseudo-types. */
+/* Not known: the server's own rows of relations, and pseudo-types. */
 struct catalog_type {
 	uint32_t oid;
 	const char *schema, *name;

@@ -14,8 +14,8 @@
  *   u  relation, relation it reads
  *   v  relation, schema and name of a volatile function it calls
  *   f  oid, schema oid, name, arguments, defaults, flags
- *   o  oid, operator, schema and name of its volatile function
- *   q  number of operands, schema oid, operator, flags
+ *   q  number of operands, schema oid, operator, flags, schema and name of
+ *      its function when that is volatile
  *   t  oid, schema oid, type, typtype or "a" of an array, oid of the domain's
  *      base or the array's element, flags
  * The rows come in any order: each kind is a pass over all of them.

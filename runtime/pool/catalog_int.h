@@ -79,6 +79,9 @@ struct catalog_snapshot {
 	struct catalog_index types;	/* by schema and name */
 };
 
+/* Objects below this OID came with the server. */
+#define CATALOG_FIRST_OID 16384
+
 extern const char catalog_load_sql[];
 
 /* Builds a snapshot from what catalog_load_sql gave; pins r.  NULL: no

@@ -225,7 +225,7 @@ add_type(struct build *b, size_t row)
 	t->schema = build_schema(b, row, 2);
 	t->name = build_text(b, row, 3);
 	t->kind = build_text(b, row, 4)[0];
-	t->builtin = build_flag(b, row, 6, 'b');
+	t->builtin = t->oid < CATALOG_FIRST_OID;
 	t->user_cast = build_flag(b, row, 6, 'c');
 	salt = catalog_hash_name(t->schema);
 	catalog_index_add(&b->s->types, catalog_hash_pair(salt, t->name), t);
@@ -241,8 +241,6 @@ set_base(struct build *b, size_t row)
 	const struct catalog_type *base;
 	size_t at = 0;
 
-	if (oid == 0)
-		return;
 	while ((base = catalog_index_next(&b->by_type, catalog_hash_oid(oid),
 					  &at)) != NULL)
 		if (base->oid == oid)

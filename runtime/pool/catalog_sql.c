@@ -149,45 +149,37 @@ const char catalog_load_sql[] =
 	", fn.proname" TEXT ", fn.pronargs" TEXT ", fn.pronargdefaults" TEXT
 	", pg_catalog.concat("
 	FLAG("fn.provariadic" NE "0", "a") ", "
-	FLAG("fn.vol", "v") ", "
-	FLAG("fn.provolatile" EQ "'s'", "s") ", "
 	FLAG("fn.prosecdef", "d") ", "
-	FLAG("fn.pronamespace" EQ "11 AND NOT fn.oid" OURS, "b") ", "
-	FLAG("t.typtype" AMONG("c,d") "OR fn.arg" AMONG(ROWLIKE), "r")
-	")" NONE " FROM fn LEFT JOIN pg_catalog.pg_type t ON t.oid" EQ
-	"fn.arg "
-
-	/* o: operators whose function is volatile */
-	"UNION ALL SELECT 'o', o.oid" TEXT ", o.oprname" TEXT
-	", fn.nspname" TEXT ", fn.proname" TEXT NONE NONE NONE " "
-	"FROM pg_catalog.pg_operator o "
-	"JOIN fn ON fn.oid" EQ "o.oprcode::pg_catalog.oid WHERE fn.vol "
+	FLAG("fn.arg" AMONG(ROWLIKE) "OR (fn.oid" OURS
+	     "AND EXISTS (SELECT FROM pg_catalog.pg_type t "
+	     "WHERE t.oid" EQ "fn.arg AND t.typtype" AMONG("c,d") "))", "r")
+	", CASE WHEN fn.vol THEN 'v' ELSE fn.provolatile END)"
+	NONE " FROM fn "
 
 	/* q: operators by name */
 	"UNION ALL SELECT DISTINCT 'q', "
 	"CASE WHEN o.oprkind" EQ "'l' THEN '1' ELSE '2' END"
 	", o.oprnamespace" TEXT ", o.oprname" TEXT ", pg_catalog.concat("
-	FLAG("fn.vol", "v") ", "
-	FLAG("fn.provolatile" EQ "'s'", "s") ", "
 	FLAG("fn.prosecdef", "d") ", "
-	FLAG("o.oprnamespace" EQ "11 AND NOT o.oid" OURS, "b") ")"
-	NONE NONE NONE " "
+	FLAG("o.oprnamespace" EQ "11 AND NOT o.oid" OURS, "b") ", "
+	"CASE WHEN fn.vol THEN 'v' ELSE fn.provolatile END)"
+	", CASE WHEN fn.vol THEN fn.nspname END" TEXT
+	", CASE WHEN fn.vol THEN fn.proname END" TEXT NONE " "
 	"FROM pg_catalog.pg_operator o "
 	"JOIN fn ON fn.oid" EQ "o.oprcode::pg_catalog.oid "
 
-	/* t: types, but for the rows of relations and what is no value */
+	/* t: types */
 	"UNION ALL SELECT 't', t.oid" TEXT ", t.typnamespace" TEXT
 	", t.typname" TEXT ", CASE WHEN t.typcategory" EQ "'A' THEN 'a' "
 	"ELSE t.typtype" TEXT " END, "
 	"CASE WHEN t.typcategory" EQ "'A' THEN t.typelem "
-	"ELSE t.typbasetype END" TEXT ", pg_catalog.concat("
-	FLAG("t.typnamespace" EQ "11 AND NOT t.oid" OURS, "b") ", "
+	"ELSE t.typbasetype END" TEXT ", "
 	FLAG("t.oid" OURS "AND EXISTS (SELECT FROM pg_catalog.pg_cast k "
 	     "WHERE k.castfunc" OURS
-	     "AND (k.castsource" EQ "t.oid OR k.casttarget" EQ "t.oid))", "c")
-	")" NONE " FROM pg_catalog.pg_type t "
-	"LEFT JOIN pg_catalog.pg_type e ON e.oid" EQ "t.typelem "
-	"LEFT JOIN pg_catalog.pg_class c ON c.oid" EQ "CASE "
-	"WHEN t.typcategory" EQ "'A' THEN e.typrelid ELSE t.typrelid END "
-	"WHERE t.typtype" NE "'p' AND (c.oid IS NULL OR c.relkind" EQ "'c')";
+	     "AND t.oid" EQ "ANY (ARRAY[k.castsource, k.casttarget]))", "c")
+	NONE " FROM pg_catalog.pg_type t WHERE t.typtype" NE "'p' "
+	"AND CASE WHEN t.oid" OURS "THEN t.typnamespace" EQ "ANY (ARRAY("
+	"SELECT n.oid FROM pg_catalog.pg_namespace n "
+	"WHERE n.nspname OPERATOR(pg_catalog.!~) '^pg_temp_')) "
+	"ELSE t.typnamespace" EQ "11 AND t.typtype" NE "'c' END";
 /* clang-format on */

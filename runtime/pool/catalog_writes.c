@@ -78,12 +78,10 @@ overload(struct build *b, struct catalog_function *f, size_t row, int flags)
 	struct catalog_overload *o = b->overloads++;
 
 	o->schema = build_schema(b, row, 2);
-	o->builtin = build_flag(b, row, flags, 'b');
 	o->definer = build_flag(b, row, flags, 'd');
 	o->volatile_ = build_flag(b, row, flags, 'v')	? 'v'
 		       : build_flag(b, row, flags, 's') ? 's'
 							: 'i';
-	o->writes = o->volatile_ == 'v' && !harmless(o->schema, f->name);
 	o->next = f->overloads;
 	f->overloads = o;
 	return o;
@@ -96,6 +94,9 @@ add_function(struct build *b, size_t row)
 					   build_text(b, row, 3));
 	struct catalog_overload *o = overload(b, f, row, 6);
 
+	o->builtin = build_oid(b, row, 1) < CATALOG_FIRST_OID &&
+		     strcmp(o->schema, "pg_catalog") == 0;
+	o->writes = o->volatile_ == 'v' && !harmless(o->schema, f->name);
 	o->takes_row = build_flag(b, row, 6, 'r');
 	o->max_args = build_int(b, row, 4);
 	o->min_args = o->max_args - build_int(b, row, 5);
@@ -113,14 +114,11 @@ add_operator(struct build *b, size_t row)
 	struct catalog_overload *o = overload(b, f, row, 4);
 
 	o->min_args = o->max_args = build_int(b, row, 1);
-}
-
-static void
-add_bad_operator(struct build *b, size_t row)
-{
-	if (!harmless(build_text(b, row, 3), build_text(b, row, 4)))
-		b->s->bad_operators[b->s->nbad_operators++] = build_text(b, row,
-									 2);
+	o->builtin = build_flag(b, row, 4, 'b');
+	o->writes = o->volatile_ == 'v' &&
+		    !harmless(build_text(b, row, 5), build_text(b, row, 6));
+	if (o->writes)
+		b->s->bad_operators[b->s->nbad_operators++] = f->name;
 }
 
 void
@@ -133,9 +131,8 @@ build_functions(struct build *b)
 	b->functions = build_room(b, 'q', sizeof(*b->functions));
 	b->overloads = build_room(b, 'q', sizeof(*b->overloads));
 	build_index(b, &b->s->operators, b->count['q']);
+	b->s->bad_operators = build_room(b, 'q', sizeof(*b->s->bad_operators));
 	build_each(b, 'q', add_operator);
-	b->s->bad_operators = build_room(b, 'o', sizeof(*b->s->bad_operators));
-	build_each(b, 'o', add_bad_operator);
 }
 
 /* ---- what reading a relation may do ------------------------------------- */

@@ -17,6 +17,19 @@
  *              own name unless it has a rule; views only with a rule
  *   names      none begins with lunate_; no system columns
  *
+ * What isolation.lua adds counts as on the list: a function by its name (any
+ * that the search path reaches by it) or by schema.name; likewise an operator
+ * ("public.="), a type of an extension, and current_user and its kin.  A name
+ * that is removed is refused, whoever made it.  An operator is also what IN,
+ * BETWEEN, CASE x WHEN, USING and NATURAL compare with.  A column t.f may be
+ * the function f, called with a row: it is judged as one.
+ *
+ * A view is read and never written.  DELETE and UPDATE are refused where a
+ * foreign key's action would change rows of others (see vet_write.c).
+ *
+ * Not seen here: what the schema itself runs (defaults, triggers, rules,
+ * checks, the functions behind the types of its columns).
+ *
  * Memory: owns nothing.  Thread: any; keeps nothing.
  */
 #ifndef VET_H
@@ -37,5 +50,10 @@ int vet_statement(const struct vet_ask *ask, struct err *e);
 /* Is a function of PostgreSQL's own on the standard list?  For `lunate policy
  * list` and tests. */
 bool vet_function_is_standard(const char *name);
+
+/* Is a kind of node (tree_name()) allowed, or refused with a reason of its
+ * own?  *names: its fields that hold a name; NULL ends them after fewer than
+ * three.  For tests. */
+bool vet_node_is_allowed(const char *name, const char *const **names);
 
 #endif
