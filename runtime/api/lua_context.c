@@ -82,12 +82,26 @@ core_context(lua_State *L)
 	return 1;
 }
 
+/* core.context_is(handle or nil) -> is it the one in force? */
+static int
+core_context_is(lua_State *L)
+{
+	const struct context *now = task_context(vm_of(L)), *given = NULL;
+
+	if (lua_toboolean(L, 1))
+		given = *(struct context **)luaL_checkudata(L, 1,
+							    CONTEXT_HANDLE);
+	lua_pushboolean(L, now == given);
+	return 1;
+}
+
 void
 lua_context_open(lua_State *L)
 {
 	static const luaL_Reg methods[] = {{"__gc", context_gc}, {NULL, NULL}};
 	static const luaL_Reg functions[] = {
 		{"context", core_context},
+		{"context_is", core_context_is},
 		{"context_new", core_context_new},
 		{"context_text", core_context_text},
 		{NULL, NULL}};
