@@ -26,7 +26,7 @@ end
 -- db:with_tenant leaves its tenant to nobody, and finds it again.
 local contexts = setmetatable({}, { __mode = "k" })
 
-local function left(co, before, ...)
+local function came_back(co, before, ...)
   if core.context_is(before) then
     contexts[co] = nil
   else
@@ -41,7 +41,7 @@ local function transparent_resume(co, ...)
   if own ~= nil and coroutine.status(co) == "suspended" then
     core.context(own)
   end
-  return left(co, before, pump(co, resume(co, ...)))
+  return came_back(co, before, pump(co, resume(co, ...)))
 end
 
 local function pass_on(co, ok, ...)

@@ -306,6 +306,17 @@ check_audit(struct whole *w)
 					      : bad(w->e, "audit", "an object");
 }
 
+/* A reason says something. */
+static int
+check_system(struct whole *w)
+{
+	const char *s = w->c.system;
+
+	return s == NULL || s[strspn(s, " \t\r\n")] != 0
+		       ? 0
+		       : bad(w->e, "system", "a reason, not blanks");
+}
+
 static int
 take_all(struct whole *w)
 {
@@ -323,7 +334,7 @@ take_all(struct whole *w)
 	    take_text(w, "device", &c->device) < 0 ||
 	    take_text(w, "purpose", &c->purpose) < 0 ||
 	    take_text(w, "trace", &c->trace) < 0 ||
-	    take_text(w, "system", &c->system) < 0)
+	    take_text(w, "system", &c->system) < 0 || check_system(w) < 0)
 		return w->e->code;
 	make_array(w);
 	find_forms(w);

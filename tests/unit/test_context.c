@@ -171,7 +171,8 @@ a_field_of_another_kind_is_refused(void **state)
 		{"{\"audit\":\"x\"}", "audit"},
 		{"{\"audit\":[]}", "audit"},
 		{"{\"system\":\"\"}", "system"},
-		{"{\"system\":true}", "system"}};
+		{"{\"system\":true}", "system"},
+		{"{\"system\":\" \\n\"}", "system"}};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
 		refused(rows[i][0], rows[i][1]);
