@@ -183,6 +183,12 @@ struct lunate_options {
 	/* Sees why lunate is about to abort() the process, because a rule of
 	 * its own is broken.  One for the process.  NULL: a line on stderr. */
 	void (*panic)(const char *text);
+	/* The capability to work as system (lunate_who): a URL of its own, what
+	 * it does not say coming from `url`, or a role that its connections
+	 * take, or both.  NULL: LUNATE_SYSTEM_URL, LUNATE_SYSTEM_ROLE. */
+	const char *system_url, *system_role;
+	int raw; /* 1: calls may be LUNATE_RAW; 0: as LUNATE_RAW says */
+	int reserved;
 };
 
 static inline struct lunate_options
@@ -324,6 +330,13 @@ struct lunate_who {
 	/* What a write is done for; with one of them go action,
 	 * resource_type and user. */
 	const char *action, *resource_type, *resource_id;
+	/* Why the work is no tenant's (an import, retention, a report over all
+	 * clinics): instead of tenants, for the log and the session.  It takes
+	 * the capability that lunate_options gives; without it every call with
+	 * this context is LUNATE_EDENIED.  Such calls are not scoped, run on
+	 * connections of the system's own, and share no transaction with
+	 * others. */
+	const char *system;
 };
 
 static inline struct lunate_who
@@ -361,7 +374,9 @@ enum lunate_class {
 };
 
 enum lunate_call_flags {
-	LUNATE_READ_ONLY = 1 /* refuse what is no read */
+	LUNATE_READ_ONLY = 1, /* refuse what is no read */
+	LUNATE_RAW = 2 /* past cache and optimizer, never past isolation; takes
+			* the capability, or is LUNATE_EDENIED */
 };
 
 /* One statement to run. */

@@ -67,7 +67,14 @@ local function restore(before, ok, ...)
   error((...), 0)
 end
 
----Runs fn(...) with ctx laid over the context in force.
+local function with(all, fn, ...)
+  local json = cjson.encode(all)
+  local before = core.context(by_text.at[json] or make(json))
+  return restore(before, pcall(fn, ...))
+end
+
+---Runs fn(...) with ctx laid over the context in force.  Who names a tenant
+---inside as_system works for that tenant.
 ---@param ctx table
 ---@param fn function
 ---@return any ...
@@ -77,9 +84,21 @@ function M.with(ctx, fn, ...)
   for k, v in pairs(ctx) do
     all[k] = v
   end
-  local json = cjson.encode(all)
-  local before = core.context(by_text.at[json] or make(json))
-  return restore(before, pcall(fn, ...))
+  if ctx.tenant ~= nil then
+    all.system = nil
+  end
+  return with(all, fn, ...)
+end
+
+---Runs fn(...) as the system, which is no tenant's.  Whether that may be is
+---for the engine: an operation without the capability is refused.
+---@param reason string
+---@param fn function
+---@return any ...
+function M.as_system(reason, fn, ...)
+  local all = M.current()
+  all.tenant, all.system = nil, reason
+  return with(all, fn, ...)
 end
 
 ---Runs fn(...) for one tenant: the way of most requests, so no JSON is made

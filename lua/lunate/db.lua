@@ -14,7 +14,8 @@ local ONE = { name = "one", mode = 2 }
 ---@field private ud userdata
 ---@field private tx userdata?
 ---@field private options table?
-local Client = {}
+---@field private bits integer beside the mode of a call: 32 for one of db:raw()
+local Client = { bits = 0 }
 Client.__index = Client
 
 local function raise_misuse(name, value)
@@ -44,12 +45,14 @@ end
 -- call is { name, mode }
 local function run(client, call, first, ...)
   if type(first) == "string" then
-    return core.run(client.ud, client.tx, call.mode, client.options, first, ...)
+    return core.run(client.ud, client.tx, call.mode + client.bits,
+      client.options, first, ...)
   end
   if type(first) ~= "table" or type((...)) ~= "string" then
     raise_misuse(call.name, first)
   end
-  return core.run(client.ud, client.tx, call.mode, merged(client, first), ...)
+  return core.run(client.ud, client.tx, call.mode + client.bits,
+    merged(client, first), ...)
 end
 
 ---All rows.
@@ -185,6 +188,36 @@ end
 
 ---The same by the application's word.
 Database.with_clinic = Database.with_tenant
+
+---fn(client) as the system: not scoped to tenants, on connections of its own.
+---Takes the capability that open() was given; told to the log.
+---@param reason string why: for the log, and seen by the database
+---@param fn fun(client: lunate.Client): ...
+---@return any ...
+function Database:as_system(reason, fn)
+  if type(reason) ~= "string" or not reason:find("%S") then
+    error("as_system wants a reason first, a text that says why", 2)
+  end
+  check_function("as_system", fn)
+  local ok, err = core.as_system(self.ud, reason)
+  if not ok then
+    return nil, err
+  end
+  return context.as_system(reason, fn, self)
+end
+
+---A client whose operations go past cache and optimizer, never past isolation.
+---Takes the capability that open() was given; told to the log.
+---@return lunate.Client|nil client, lunate.Error? err
+function Database:raw()
+  local ok, err = core.raw(self.ud)
+  if not ok then
+    return nil, err
+  end
+  local client = derived(self)
+  client.bits = 32
+  return client
+end
 
 ---No new work; waits for what runs, at most `seconds` (30).
 ---@param seconds number?

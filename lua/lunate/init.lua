@@ -60,6 +60,18 @@ local function key_of(options)
   return table.concat(parts, "\n")
 end
 
+-- system = { role = ... } is system_role = ...
+local function spread(options)
+  local system = options.system
+  if type(system) ~= "table" then
+    return
+  end
+  options.system = nil
+  for k, v in pairs(system) do
+    options["system_" .. tostring(k)] = v
+  end
+end
+
 -- Open databases of this VM, so that all can be closed at its end.
 local opened = setmetatable({}, { __mode = "k" })
 
@@ -84,6 +96,7 @@ function M.open(options)
   for k, v in pairs(options or {}) do
     all[k] = v
   end
+  spread(all)
   local ud, err = core.open(all, key_of(all))
   if not ud then
     return nil, err

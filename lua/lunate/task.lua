@@ -21,8 +21,27 @@ local function pump(co, ok, first, ...)
   return ok, first, ...
 end
 
+-- The context in which a coroutine of the user yielded, when that was another
+-- one than its resumer's; false: none.  So one that yields inside
+-- db:with_tenant leaves its tenant to nobody, and finds it again.
+local contexts = setmetatable({}, { __mode = "k" })
+
+local function came_back(co, before, ...)
+  if core.context_is(before) then
+    contexts[co] = nil
+  else
+    contexts[co] = core.context() or false
+    core.context(before or false)
+  end
+  return ...
+end
+
 local function transparent_resume(co, ...)
-  return pump(co, resume(co, ...))
+  local before, own = core.context(), contexts[co]
+  if own ~= nil and coroutine.status(co) == "suspended" then
+    core.context(own)
+  end
+  return came_back(co, before, pump(co, resume(co, ...)))
 end
 
 local function pass_on(co, ok, ...)

@@ -70,6 +70,11 @@
 ---@field scale_up_cooldown number|string?
 ---@field scale_down_cooldown number|string?
 ---@field policies string|false?
+---@field system { role: string?, url: string? }?
+---@field system_url string?
+---@field system_role string?
+---@field system_pool_max integer?
+---@field raw boolean?
 ---@field audit_retention number|string?
 ---@field encryption_enabled boolean?
 ---@field encryption_algorithm string?
@@ -292,6 +297,16 @@ function Database:with_tenant(id, fn) end
 ---@param fn fun(client: lunate.Client): ...
 ---@return any ...
 function Database:with_clinic(id, fn) end
+
+---As the system, which is no tenant's; takes a capability of lunate.open.
+---@param reason string
+---@param fn fun(client: lunate.Client): ...
+---@return any ...
+function Database:as_system(reason, fn) end
+
+---Past cache and optimizer; takes a capability of lunate.open.
+---@return lunate.Client? client, lunate.Error? err
+function Database:raw() end
 
 ---Several statements in order, in one session.
 ---@param text string

@@ -153,7 +153,7 @@ check(const struct lunate_call *call, struct err *e)
 	    call->cls < 0 || call->cls > LUNATE_CLASS_CRITICAL)
 		return err_set(e, LUNATE_EINVAL,
 			       "a priority or class that does not exist");
-	if (call->flags & ~(unsigned)LUNATE_READ_ONLY)
+	if (call->flags & ~(unsigned)(LUNATE_READ_ONLY | LUNATE_RAW))
 		return err_set(e, LUNATE_EINVAL,
 			       "a flag that is none of enum lunate_call_flags");
 	if (!(call->timeout >= 0))
@@ -206,6 +206,7 @@ take_context(struct ask *a, const struct lunate_call *call)
 	if (c == NULL && a->tx != NULL)
 		c = host_tx_context(a->tx);
 	a->op.context = who_context(c);
+	who_tell(c, a->q.hw->w->rt);
 }
 
 static void
@@ -221,6 +222,8 @@ take_numbers(struct op *op, const struct lunate_call *call)
 		op->cls = (enum rules_class)(call->cls - LUNATE_CLASS_READ);
 	if (call->flags & LUNATE_READ_ONLY)
 		op->flags |= OP_READ_ONLY;
+	if (call->flags & LUNATE_RAW)
+		op->flags |= OP_RAW;
 }
 
 /* ---- on the worker ----------------------------------------------------- */

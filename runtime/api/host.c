@@ -95,6 +95,14 @@ read_settings(struct config *c, const struct lunate_options *o, struct err *e)
 {
 	if (o->url != NULL && config_set(c, "url", o->url, e) < 0)
 		return e->code;
+	if (o->system_url != NULL &&
+	    config_set(c, "system_url", o->system_url, e) < 0)
+		return e->code;
+	if (o->system_role != NULL &&
+	    config_set(c, "system_role", o->system_role, e) < 0)
+		return e->code;
+	if (o->raw != 0 && config_set_bool(c, "raw", true, e) < 0)
+		return e->code;
 	if (o->workers < 0)
 		return err_set(e, LUNATE_EINVAL,
 			       "workers is a number of threads from 1, or 0");

@@ -91,12 +91,10 @@ static void
 start_copy(struct hcopy *k)
 {
 	struct tx *t = host_tx_inner(k->tx);
+	const struct context *c = who_peek(host_tx_context(k->tx));
 
-	struct context *c = who_context(host_tx_context(k->tx));
-	int rc = op_copy_allowed(t->w, c, &k->q.err);
-
-	context_unpin(&c);
-	if (rc < 0 || tx_copy_ready(t, &k->q.err) < 0) {
+	if (op_copy_allowed(t->w, c, &k->q.err) < 0 ||
+	    tx_copy_ready(t, c, &k->q.err) < 0) {
 		end_step(k);
 		return;
 	}

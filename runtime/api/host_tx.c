@@ -105,8 +105,10 @@ host_tx_new(struct host_worker *hw, const struct tx_options *o,
 	    const struct lunate_context *context, struct err *e)
 {
 	struct lunate_tx *t = mem_new(sizeof(*t));
+	struct tx_options own = *o;
 
-	if (tx_init(&t->tx, hw->w, o, e) < 0) {
+	own.context = who_peek(context);
+	if (tx_init(&t->tx, hw->w, &own, e) < 0) {
 		mem_free(t);
 		return NULL;
 	}
@@ -115,6 +117,7 @@ host_tx_new(struct host_worker *hw, const struct tx_options *o,
 	t->hw = hw;
 	t->host = host_pin(hw->host);
 	t->context = who_pin(context);
+	who_tell(context, hw->w->rt);
 	list_init(&t->held.link);
 	t->held.stop = stop_held;
 	t->held.forget = forget_held;

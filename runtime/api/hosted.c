@@ -397,6 +397,7 @@ begin(struct lunate_script *s, const struct lunate_lua *given, struct err *e)
 	v->function = arena_dup(&v->arena, call->function,
 				strlen(call->function));
 	v->context = who_pin(call->context);
+	who_tell(v->context, s->host->rt);
 	v->deadline_us = ask_deadline(call->timeout);
 	v->nvalues = call->nvalues;
 	v->values = hosted_copy(&v->arena, call, e);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * lua_context - contexts as Lua holds them: a handle with a count of its own.
+ * lua_context - contexts as Lua holds them: a handle with a count of its own;
+ * and the capabilities.
  */
 #include "lua_core.h"
 
 #include "context.h"
+#include "lua_db.h"
+#include "runtime.h"
 #include "task.h"
 
 #define CONTEXT_HANDLE "lunate.context.handle"
@@ -82,12 +85,56 @@ core_context(lua_State *L)
 	return 1;
 }
 
+/* core.context_is(handle or nil) -> is it the one in force? */
+static int
+core_context_is(lua_State *L)
+{
+	const struct context *now = task_context(vm_of(L)), *given = NULL;
+
+	if (lua_toboolean(L, 1))
+		given = *(struct context **)luaL_checkudata(L, 1,
+							    CONTEXT_HANDLE);
+	lua_pushboolean(L, now == given);
+	return 1;
+}
+
+/* core.as_system(db, reason) -> true, or nil, err; told to the log */
+static int
+core_as_system(lua_State *L)
+{
+	struct lua_db *db = lua_db_check(L, 1);
+	struct err e;
+
+	if (system_allowed(db->rt, &e) < 0)
+		return fail(L, &e);
+	system_tell(db->rt, luaL_checkstring(L, 2));
+	lua_pushboolean(L, true);
+	return 1;
+}
+
+/* core.raw(db) -> true, or nil, err; told to the log */
+static int
+core_raw(lua_State *L)
+{
+	struct lua_db *db = lua_db_check(L, 1);
+	struct err e;
+
+	if (system_raw_allowed(db->rt, &e) < 0)
+		return fail(L, &e);
+	system_tell_raw(db->rt);
+	lua_pushboolean(L, true);
+	return 1;
+}
+
 void
 lua_context_open(lua_State *L)
 {
 	static const luaL_Reg methods[] = {{"__gc", context_gc}, {NULL, NULL}};
 	static const luaL_Reg functions[] = {
 		{"context", core_context},
+		{"as_system", core_as_system},
+		{"raw", core_raw},
+		{"context_is", core_context_is},
 		{"context_new", core_context_new},
 		{"context_text", core_context_text},
 		{NULL, NULL}};

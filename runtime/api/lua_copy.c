@@ -208,7 +208,7 @@ core_copy(lua_State *L)
 	luaL_argcheck(L, tx != NULL && tx->tx.member != NULL, 2, "no session");
 	if (lua_op_allowed(L, db, &e) < 0 || tx_copy_text(sql, len, &e) < 0 ||
 	    op_copy_allowed(lua_db_worker(db), task_context(db->vm), &e) < 0 ||
-	    tx_copy_ready(&tx->tx, &e) < 0)
+	    tx_copy_ready(&tx->tx, task_context(db->vm), &e) < 0)
 		return fail(L, &e);
 	k = lua_newuserdata(L, sizeof(*k));
 	memset(k, 0, sizeof(*k));

@@ -221,6 +221,7 @@ db_free(lua_State *L)
 
 enum mode { MODE_QUERY, MODE_EXEC, MODE_ONE };
 #define CONTROL 16 /* beside the mode: our own transaction control */
+#define RAW 32	   /* beside the mode: of db:raw() */
 
 struct call {
 	struct wait wait;
@@ -486,6 +487,8 @@ core_run(lua_State *L)
 	k->mode = (enum mode)(lua_tointeger(L, 3) & 15);
 	if (lua_tointeger(L, 3) & CONTROL)
 		k->op.flags |= OP_INTERNAL;
+	if (lua_tointeger(L, 3) & RAW)
+		k->op.flags |= OP_RAW;
 	lua_op_options(L, 4, &k->op, &k->decode);
 	k->op.sql = lua_tolstring(L, 5, &k->op.len);
 	p.arena = &k->arena;

@@ -62,6 +62,7 @@ core_begin(lua_State *L)
 	o.deferrable = true_field(L, "deferrable");
 	o.session = true_field(L, "session");
 	o.site = text_field(L, "site");
+	o.context = task_context(db->vm);
 	if (true_field(L, "reads"))
 		o.mode = POOL_READ;
 	if (true_field(L, "long"))

@@ -7,6 +7,7 @@
 
 #include "errand.h"
 #include "mem.h"
+#include "runtime.h"
 #include "sized.h"
 
 /* Adds what is there; false when it is no UTF-8. */
@@ -60,7 +61,8 @@ put_all(json_t *all, const struct lunate_who *who)
 	       put(all, "location", who->location) && put(all, "ip", who->ip) &&
 	       put(all, "device", who->device) &&
 	       put(all, "purpose", who->purpose) &&
-	       put(all, "trace", who->trace) && put_audit(all, who);
+	       put(all, "trace", who->trace) &&
+	       put(all, "system", who->system) && put_audit(all, who);
 }
 
 static int
@@ -70,6 +72,12 @@ check_fields(const struct lunate_who *who, struct err *e)
 		return err_set(e, LUNATE_EINVAL,
 			       "a context has one tenant or a set of them, not "
 			       "both");
+	if (who->system != NULL &&
+	    (who->tenant != NULL || who->tenants != NULL))
+		return err_set(
+			e, LUNATE_EINVAL,
+			"work as system is no tenant's; leave one of the "
+			"two out");
 	if ((who->action == NULL) != (who->resource_type == NULL) ||
 	    (who->action != NULL && who->user == NULL))
 		return err_set(e, LUNATE_EINVAL,
@@ -141,6 +149,27 @@ who_context(const struct lunate_context *c)
 		return NULL;
 	OBJ_CHECK(c, WHO_MAGIC);
 	return context_pin(c->context);
+}
+
+const struct context *
+who_peek(const struct lunate_context *c)
+{
+	if (c == NULL)
+		return NULL;
+	OBJ_CHECK(c, WHO_MAGIC);
+	return c->context;
+}
+
+void
+who_tell(const struct lunate_context *given, struct runtime *rt)
+{
+	struct lunate_context *c = (struct lunate_context *)given;
+	const struct context *inner = who_peek(c);
+
+	if (inner == NULL || inner->system == NULL || !rt->system.given ||
+	    __atomic_exchange_n(&c->told, true, __ATOMIC_RELAXED))
+		return;
+	system_tell(rt, inner->system);
 }
 
 void

@@ -171,6 +171,24 @@ check_replicas(const struct config *c, const struct pgurl *main_url,
 }
 
 static int
+check_system(const struct config *c, const struct pgurl *main_url,
+	     struct err *e)
+{
+	struct pgurl *u = NULL;
+	int rc;
+
+	if (c->system_url == NULL)
+		return 0;
+	rc = pgurl_new(&u, "LUNATE_SYSTEM_URL", c->system_url, e);
+	if (rc == 0 && main_url != NULL)
+		pgurl_inherit(u, main_url);
+	if (rc == 0)
+		rc = try_url(c, u, NULL, e);
+	pgurl_free(&u);
+	return rc;
+}
+
+static int
 check_urls(const struct config *c, struct config_notes *notes, struct err *e)
 {
 	struct pgurl *u = NULL;
@@ -180,6 +198,8 @@ check_urls(const struct config *c, struct config_notes *notes, struct err *e)
 		rc = pgurl_new(&u, "DATABASE_URL", c->url, e);
 	if (rc == 0)
 		rc = check_replicas(c, u, notes, e);
+	if (rc == 0)
+		rc = check_system(c, u, e);
 	if (rc == 0 && u != NULL)
 		rc = try_url(c, u, notes, e);
 	pgurl_free(&u);

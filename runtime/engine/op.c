@@ -67,6 +67,8 @@ arm_deadline(struct op *op)
 static enum next
 admit(struct op *op)
 {
+	struct err e;
+
 	op->rules = rules_pin(&op->w->rt->rules);
 	op->began_us = loop_now_us(op->w->loop);
 	if (op->deadline_us != 0 && op->deadline_us <= op->began_us) {
@@ -74,6 +76,8 @@ admit(struct op *op)
 		return END;
 	}
 	arm_deadline(op);
+	if (system_admit(op, &e) < 0)
+		return op_refuse(op, &e);
 	if (op->w->closing && op->tx == NULL)
 		return op_refuse_code(op, LUNATE_ECLOSED,
 				      "the runtime is closing; no new work");
@@ -270,7 +274,7 @@ lease(struct op *op)
 	op->step = op->tx == NULL ? SEND : LEASE;
 	/* The caller's deadline is the operation's own timer: only one of the
 	 * two clocks may say why it ended. */
-	pool_submit(op->w->pool, &op->job, priority_of(op), 0);
+	pool_submit(op->pool, &op->job, priority_of(op), 0);
 	return WAIT;
 }
 
@@ -491,7 +495,7 @@ let_go(struct op *op)
 	catalog_unwait(&op->wait);
 	study_drop(&op->study);
 	loop_timer_stop(&op->nap);
-	if (op->in_pool && pool_withdraw(op->w->pool, &op->job))
+	if (op->in_pool && pool_withdraw(op->pool, &op->job))
 		op->in_pool = false;
 	else if (op->req.conn != NULL)
 		pgconn_abandon(&op->req);

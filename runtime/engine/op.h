@@ -47,6 +47,7 @@ enum op_flags {
 	OP_UNNAMED = 8,	  /* run once: do not keep it prepared */
 	OP_PROBE = 16,	  /* our own question: not counted, not told */
 	OP_PLAIN = 32,	  /* INTERNAL, but the text is its caller's */
+	OP_RAW = 64,	  /* past tune and recall; a capability */
 };
 
 struct op {
@@ -86,6 +87,7 @@ struct op {
 	int step;
 	struct stmt *stmt;
 	struct rules *rules;
+	struct pool *pool; /* that serves it: the worker's, or the system's */
 	struct loop_job next;	 /* runs the steps from the loop */
 	struct loop_timer timer; /* deadline */
 	struct loop_timer nap;	 /* before a retry */

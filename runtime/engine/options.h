@@ -136,6 +136,14 @@ X(scale_down_cooldown, TIME, "LUNATE_SCALE_DOWN_COOLDOWN", "30min", 0, QUANTITY_
 #define OPTIONS_GUARD(X) \
 X(policies, FOLDER, "LUNATE_POLICIES", "", 1, 4096, "", "guard", \
   "folder of the policy files; false: isolation is off on purpose") \
+X(system_url, SECRET, "LUNATE_SYSTEM_URL", "", 1, 8192, "", "guard", \
+  "lets db:as_system work, with connections of this URL; what it does not say it takes from DATABASE_URL") \
+X(system_role, TEXT, "LUNATE_SYSTEM_ROLE", "", 1, 63, "", "guard", \
+  "lets db:as_system work, with connections that take this role") \
+X(system_pool_max, INT, "LUNATE_SYSTEM_POOL_MAX", "10", 1, 10000, "", "guard", \
+  "most connections for db:as_system, beside those of pool_max") \
+X(raw, BOOL, "LUNATE_RAW", "false", 0, 1, "", "guard", \
+  "lets db:raw work: past cache and optimizer, never past isolation") \
 X(audit_retention, TIME, "AUDIT_RETENTION_DAYS,LUNATE_AUDIT_RETENTION", "2555", QUANTITY_DAY, OPTION_LONG, "d", "guard", \
   "no audit record younger than this is ever removed, whatever a policy says") \
 X(encryption_enabled, BOOL, "ENCRYPTION_ENABLED,LUNATE_ENCRYPTION_ENABLED", "true", 0, 1, "", "guard", \

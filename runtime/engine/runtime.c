@@ -120,6 +120,7 @@ make_events(struct runtime *rt, struct loop *loop)
 static void
 free_runtime(struct runtime *rt)
 {
+	system_fini(&rt->system);
 	if (rt->url != NULL)
 		pgurl_free(&rt->url);
 	log_fini(&rt->log);
@@ -225,6 +226,11 @@ runtime_open(struct runtime **out, struct config *config, struct loop *loop,
 		return e->code;
 	}
 	fill_pool_rules(rt);
+	if (system_init(&rt->system, rt, e) < 0) {
+		budget_fini(&rt->budget);
+		free_runtime(rt);
+		return e->code;
+	}
 	rt->max_result_bytes = (size_t)rt->config.max_result_bytes;
 	publish_defaults(rt);
 	rt->crew = crew_new(4);

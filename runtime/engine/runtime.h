@@ -28,6 +28,7 @@
 #include "metrics.h"
 #include "pool.h"
 #include "rules.h"
+#include "system.h"
 #include "worker.h"
 
 struct op;
@@ -43,6 +44,7 @@ struct runtime {
 	struct pool_rules pool_rules;
 	struct pool_target target;
 	struct pool_budget budget;
+	struct system system;
 	struct catalog_epoch schema_epoch; /* of all workers */
 	size_t max_result_bytes;
 	struct worker *workers; /* the first one, of who opened it */

@@ -140,7 +140,7 @@ settle_done(struct op *op)
 	op->affected = r->affected;
 	pace_saw(&op->w->pace, op->stmt->fingerprint, r->ran_us);
 	if (op->tx == NULL && op->job.want == POOL_SHARE)
-		pool_saw(op->w->pool, r->ran_us);
+		pool_saw(op->pool, r->ran_us);
 	if (op->stmt->tx != STMT_TX_COMMIT || strcmp(r->tag, "ROLLBACK") != 0)
 		return NEXT;
 	err_set(&op->err, LUNATE_ETX,

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "mem.h"
+#include "runtime.h"
 
 static const char *
 level(const char *name)
@@ -44,6 +45,9 @@ tx_init(struct tx *t, struct worker *w, const struct tx_options *o,
 	OBJ_INIT(t, TX_MAGIC);
 	t->w = w;
 	t->mode = o->mode;
+	t->system = o->context != NULL && o->context->system != NULL;
+	if (t->system && system_allowed(w->rt, e) < 0)
+		return e->code;
 	snprintf(t->site, sizeof(t->site), "%s",
 		 o->site != NULL ? o->site : "");
 	return o->session ? 0 : write_begin(t, o, e);
@@ -68,6 +72,22 @@ bool
 tx_undoes(const struct tx *t, const struct stmt *s)
 {
 	return t != NULL && t->begin[0] != 0 && s->tx != STMT_TX_COMMIT;
+}
+
+int
+tx_fits(const struct tx *t, const struct context *context, struct err *e)
+{
+	bool system = context != NULL && context->system != NULL;
+
+	OBJ_CHECK(t, TX_MAGIC);
+	if (system == t->system)
+		return 0;
+	return err_set(e, LUNATE_EDENIED,
+		       t->system ? "the transaction was begun as system, and "
+				   "this statement is not the system's; use a "
+				   "transaction of its own"
+				 : "the transaction was not begun as system; "
+				   "begin one inside db:as_system");
 }
 
 bool
@@ -159,7 +179,8 @@ tx_end(struct tx *t)
 		op_cancel(t->op, LUNATE_ECANCELLED);
 	tx_forget(t);
 	if (t->member != NULL)
-		pool_release(t->w->pool, &t->member, t->dirty);
+		pool_release(t->system ? t->w->system_pool : t->w->pool,
+			     &t->member, t->dirty);
 }
 
 int
@@ -180,9 +201,9 @@ tx_copy_text(const char *sql, size_t len, struct err *e)
 }
 
 int
-tx_copy_ready(const struct tx *t, struct err *e)
+tx_copy_ready(const struct tx *t, const struct context *context, struct err *e)
 {
-	if (tx_ready(t, e) < 0)
+	if (tx_ready(t, e) < 0 || tx_fits(t, context, e) < 0)
 		return e->code;
 	if (t->state == TX_FAILED && t->begin[0] != 0) {
 		*e = t->err;

@@ -42,6 +42,7 @@ struct tx {
 	bool ddl;		 /* the schema was changed in it */
 	bool lost;		 /* its connection died */
 	bool unsure;		 /* which context is in force there */
+	bool system;		 /* its connection is of the system's pool */
 	struct context *context; /* the one that was set last, or NULL */
 	struct err err;		 /* FAILED: what failed first */
 };
@@ -53,9 +54,13 @@ struct tx_options {
 	bool session; /* no BEGIN: a connection to oneself */
 	enum pool_mode mode;
 	const char *site;
+	/* Who asks: one that begins as system stays that, one that does not
+	 * never becomes it.  Or NULL. */
+	const struct context *context;
 };
 
-/* LUNATE_EINVAL: an isolation level that does not exist. */
+/* LUNATE_EINVAL: an isolation level that does not exist.  LUNATE_EDENIED: as
+ * system, without the capability. */
 MUST_USE
 int tx_init(struct tx *t, struct worker *w, const struct tx_options *o,
 	    struct err *e);
@@ -63,6 +68,11 @@ int tx_init(struct tx *t, struct worker *w, const struct tx_options *o,
 /* May an operation start in it?  If not, says why. */
 MUST_USE
 int tx_ready(const struct tx *t, struct err *e);
+
+/* May who asks use its connection?  LUNATE_EDENIED: only one of the two is
+ * the system. */
+MUST_USE
+int tx_fits(const struct tx *t, const struct context *context, struct err *e);
 
 /* Is this context (NULL = none) the one in force in the transaction? */
 bool tx_has_context(const struct tx *t, const struct context *context);
@@ -91,9 +101,10 @@ void tx_failed(struct tx *t, const struct err *e);
 MUST_USE
 int tx_copy_text(const char *sql, size_t len, struct err *e);
 
-/* May a COPY begin on its connection?  It has one. */
+/* May a COPY for this context begin on its connection?  It has one. */
 MUST_USE
-int tx_copy_ready(const struct tx *t, struct err *e);
+int tx_copy_ready(const struct tx *t, const struct context *context,
+		  struct err *e);
 
 /* The COPY ended with *e: outside of a transaction the server may have
  * finished what it had whole (`complete`: all data and their end were sent). */

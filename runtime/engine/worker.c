@@ -37,7 +37,8 @@ bool
 worker_quiet(const struct worker *w)
 {
 	OBJ_CHECK(w, WORKER_MAGIC);
-	return w->nops == 0 && pool_quiet(w->pool);
+	return w->nops == 0 && pool_quiet(w->pool) &&
+	       (w->system_pool == NULL || pool_quiet(w->system_pool));
 }
 
 uint64_t
@@ -61,6 +62,7 @@ worker_fini(struct worker *w)
 		op_end_now(LIST_ENTRY(w->ops.next, struct op, link), &why);
 	pool_close(w->pool, &why);
 	pool_free(&w->pool);
+	system_end(w, &why);
 	catalog_free(&w->catalog);
 	limits_free(&w->limits);
 	health_free(&w->health);

@@ -32,6 +32,7 @@ struct worker {
 	int index;
 	struct loop *loop;
 	struct pool *pool;
+	struct pool *system_pool; /* of work as system; made at first use */
 	struct catalog *catalog;
 	struct scope *scope; /* what statements become for tenants */
 	struct health *health;

@@ -13,9 +13,20 @@
 #include "near.h"
 #include "str.h"
 
-/* What is kept of a context of `len` bytes of JSON takes less than this, so the
- * arena needs no second block and all of it is wiped. */
-#define ROOM(len) (1024 + 8 * (len))
+/* What is kept of a context takes less than this, so the arena needs no second
+ * block and all of it is wiped: a byte of JSON stands at most once in a field,
+ * twice in the array and five times in the wire, and each element of a list
+ * (there are no more than commas, and one) takes a row and the arena's
+ * rounding besides. */
+static size_t
+room_for(const char *json, size_t len)
+{
+	size_t elements = 1;
+
+	for (size_t i = 0; i < len; i++)
+		elements += json[i] == ',';
+	return 1024 + 8 * len + 64 * elements;
+}
 
 struct whole {
 	struct context c;
@@ -285,6 +296,27 @@ make_wire(struct whole *w)
 
 /* ---- life --------------------------------------------------------------- */
 
+/* Kept in the wire alone, for the record of a write. */
+static int
+check_audit(struct whole *w)
+{
+	json_t *v = json_object_get(w->all, "audit");
+
+	return v == NULL || json_is_object(v) ? 0
+					      : bad(w->e, "audit", "an object");
+}
+
+/* A reason says something. */
+static int
+check_system(struct whole *w)
+{
+	const char *s = w->c.system;
+
+	return s == NULL || s[strspn(s, " \t\r\n")] != 0
+		       ? 0
+		       : bad(w->e, "system", "a reason, not blanks");
+}
+
 static int
 take_all(struct whole *w)
 {
@@ -295,14 +327,14 @@ take_all(struct whole *w)
 	json_object_foreach (w->all, name, v)
 		if (check_name(name, w->e) < 0)
 			return w->e->code;
-	if (take_tenants(w) < 0 || take_roles(w) < 0 ||
+	if (take_tenants(w) < 0 || take_roles(w) < 0 || check_audit(w) < 0 ||
 	    take_text(w, "user", &c->user) < 0 ||
 	    take_text(w, "location", &c->location) < 0 ||
 	    take_text(w, "ip", &c->ip) < 0 ||
 	    take_text(w, "device", &c->device) < 0 ||
 	    take_text(w, "purpose", &c->purpose) < 0 ||
 	    take_text(w, "trace", &c->trace) < 0 ||
-	    take_text(w, "system", &c->system) < 0)
+	    take_text(w, "system", &c->system) < 0 || check_system(w) < 0)
 		return w->e->code;
 	make_array(w);
 	find_forms(w);
@@ -324,6 +356,7 @@ context_new(const char *json, size_t len, struct context **out, struct err *e)
 	json_error_t why;
 	json_t *all = json_loadb(json, len, JSON_REJECT_DUPLICATES, &why);
 	struct whole *w;
+	size_t room;
 	int rc;
 
 	*out = NULL;
@@ -331,18 +364,20 @@ context_new(const char *json, size_t len, struct context **out, struct err *e)
 		json_decref(all);
 		return err_set(e, LUNATE_EINVAL, "a context is a JSON object");
 	}
-	w = mem_try(sizeof(*w) + ROOM(len));
+	room = room_for(json, len);
+	w = mem_try(sizeof(*w) + room);
 	if (w == NULL) {
 		json_decref(all);
 		return err_set(e, LUNATE_ENOMEM, "no memory for a context");
 	}
 	OBJ_INIT(&w->c, CONTEXT_MAGIC);
 	w->c.refs = 1;
-	w->room = ROOM(len);
+	w->room = room;
 	arena_init(&w->arena, w->first, w->room);
 	w->e = e;
 	w->all = all;
 	rc = take_all(w);
+	assert(w->arena.head == NULL); /* or it would not be wiped */
 	json_decref(all);
 	if (rc < 0) {
 		destroy(w);

@@ -99,6 +99,8 @@ add_session(struct str *s, const struct pgparams_session *session)
 	}
 	if (session->read_only)
 		add_setting(s, "default_transaction_read_only", "on");
+	if (session->role != NULL)
+		add_setting(s, "role", session->role);
 }
 
 static void

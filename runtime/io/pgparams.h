@@ -33,6 +33,7 @@ struct pgparams_session {
 	const char *schema; /* search_path "<schema>, public"; NULL: leave */
 	int64_t statement_timeout_ms; /* < 0: leave as the server has it */
 	bool read_only;		      /* default_transaction_read_only */
+	const char *role;	      /* taken at login; NULL: the user's own */
 };
 
 struct pgparams {

@@ -264,7 +264,8 @@ start_login(struct pool_member *m, const char *hostaddr)
 		.application_name = p->target.application_name,
 		.schema = p->target.schema,
 		.statement_timeout_ms = p->rules.timeout_ms[POOL_READ],
-		.read_only = true};
+		.read_only = true,
+		.role = p->target.role};
 	struct pgparams *params = pgparams_new(p->target.url, m->endpoint,
 					       hostaddr, &session);
 	struct pgconn_conf conf = {.counts = &p->cancels,
@@ -439,8 +440,6 @@ member_ping(struct pool_member *m)
 	send_chore(m, new_chore(""));
 }
 
-/* Undoes what a session may have kept; our own settings are made anew at the
- * next use. */
 /* What its holder left undone is undone; nobody waits for it. */
 void
 member_rollback(struct pool_member *m)
@@ -450,9 +449,16 @@ member_rollback(struct pool_member *m)
 	send_chore(m, new_chore("ROLLBACK"));
 }
 
+/* Undoes what a session may have kept; our own settings are made anew at the
+ * next use.  DISCARD ALL would leave it with the rights of its login instead
+ * of the role's. */
 void
 member_reset(struct pool_member *m)
 {
+	if (m->pool->target.role != NULL) {
+		member_close(m);
+		return;
+	}
 	member_enter(m, MEMBER_BUSY);
 	m->dirty = false;
 	pgconn_discard(m->conn);

@@ -80,6 +80,7 @@ struct pool_target {
 	const char *name;	      /* "primary", for texts */
 	const char *schema;	      /* of the search_path, or NULL */
 	const char *application_name; /* or NULL */
+	const char *role;	      /* that a session takes, or NULL */
 };
 
 /* Things the owner may log, count or announce. */

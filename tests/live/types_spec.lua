@@ -52,7 +52,7 @@ describe("lua/types/lunate.lua", function()
 
   it("declares the options that there are", function()
     local class = text:match("class lunate.OpenOptions\n(.-)\n\n")
-    local named, known = {}, {}
+    local named, known = {}, { system = true } -- = { url =, role = }
     for key in class:gmatch("@field ([%w_]+) ") do named[key] = true end
     for key in core.config_markdown():gmatch("| `([%l%d_]+)` |") do
       known[key] = true

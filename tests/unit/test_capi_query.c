@@ -383,7 +383,8 @@ a_context_stands_in_the_session_while_its_call_runs(void **state)
 			   "'tenant', 'clinic-7', 'user', 'u \"1\"', 'roles', "
 			   "jsonb_build_array('doctor', 'admin'), 'location', "
 			   "'l', 'ip', '10.0.0.1', 'device', 'd', 'purpose', "
-			   "'p', 'trace', 't')"),
+			   "'p', 'trace', 't', 'tenants', "
+			   "'{\"clinic-7\"}')"),
 		"t");
 	assert_string_equal(seen_by(NULL, "select coalesce(" CTX ", '')"), "");
 	lunate_context_free(&c);
@@ -399,8 +400,9 @@ fields_that_are_null_are_left_out(void **state)
 
 	w.user = "only";
 	ok(lunate_context_new(&w, &c, &er));
-	assert_string_equal(seen_by(c, "select " CTX "::jsonb = "
-				       "'{\"user\":\"only\"}'"),
+	assert_string_equal(seen_by(c,
+				    "select " CTX "::jsonb = "
+				    "'{\"tenants\":\"{}\",\"user\":\"only\"}'"),
 			    "t");
 	lunate_context_free(&c);
 	w = lunate_nobody();

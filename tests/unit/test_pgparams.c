@@ -100,12 +100,14 @@ a_session_carries_schema_timeout_and_read_only(void **state)
 		.statement_timeout_ms = 15000,
 		.read_only = true,
 		.application_name = "nightly",
+		.role = "a role",
 	};
 	struct pgparams *p = made("host=h application_name=mine", &session);
 
 	check_setting(p, "search_path", "\"healthcare\", public");
 	check_setting(p, "statement_timeout", "15000");
 	check_setting(p, "default_transaction_read_only", "on");
+	check_setting(p, "role", "a role");
 	assert_string_equal(pgparams_get(p, "application_name"), "nightly");
 	pgparams_free(&p);
 }
