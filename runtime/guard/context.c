@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <jansson.h>
 #include <xxhash.h>
@@ -190,6 +191,17 @@ take_tenants(struct whole *w)
 	return 0;
 }
 
+/* What needs no quotes in an array gets none, so that it needs no escapes in
+ * JSON either. */
+static bool
+is_bare(const struct context_tenant *t)
+{
+	for (size_t i = 0; i < t->len; i++)
+		if (!isalnum((unsigned char)t->id[i]) && t->id[i] != '-')
+			return false;
+	return strcasecmp(t->id, "null") != 0;
+}
+
 static void
 add_quoted(struct str *s, const char *text)
 {
@@ -211,7 +223,10 @@ make_array(struct whole *w)
 	str_addc(&s, '{');
 	for (unsigned i = 0; i < w->c.ntenants; i++) {
 		str_add(&s, i > 0 ? "," : "");
-		add_quoted(&s, w->c.tenants[i].id);
+		if (is_bare(&w->c.tenants[i]))
+			str_add(&s, w->c.tenants[i].id);
+		else
+			add_quoted(&s, w->c.tenants[i].id);
 	}
 	str_addc(&s, '}');
 	w->c.array = keep(w, s.at, s.len);
@@ -275,23 +290,48 @@ find_forms(struct whole *w)
 
 /* ---- wire --------------------------------------------------------------- */
 
+/* {"tenants":first, rest of the fields} */
+static void
+put_wire(struct whole *w, const char *first, const char *rest)
+{
+	struct str s;
+
+	str_init(&s);
+	str_add(&s, "{\"tenants\":");
+	str_add(&s, first);
+	str_add(&s, rest[1] == '}' ? "" : ",");
+	str_add(&s, rest + 1);
+	w->c.wire_len = s.len;
+	w->c.wire = keep(w, s.at, s.len);
+	w->c.hash = XXH3_64bits(s.at, s.len);
+	mem_wipe(s.at, s.len);
+	str_fini(&s);
+}
+
+static void
+drop(char *text)
+{
+	if (text != NULL)
+		mem_wipe(text, strlen(text));
+	free(text);
+}
+
 static int
 make_wire(struct whole *w)
 {
-	char *text;
+	json_t *array = json_stringn(w->c.array, w->c.array_len);
+	char *first = json_dumps(array, JSON_ENCODE_ANY);
+	char *rest = json_dumps(w->all, JSON_COMPACT | JSON_SORT_KEYS);
+	int rc = 0;
 
-	if (json_object_set_new(w->all, "tenants",
-				json_stringn(w->c.array, w->c.array_len)) < 0)
-		return err_set(w->e, LUNATE_ENOMEM, "no memory for a context");
-	text = json_dumps(w->all, JSON_COMPACT | JSON_SORT_KEYS);
-	if (text == NULL)
-		return err_set(w->e, LUNATE_ENOMEM, "no memory for a context");
-	w->c.wire_len = strlen(text);
-	w->c.wire = keep(w, text, w->c.wire_len);
-	w->c.hash = XXH3_64bits(text, w->c.wire_len);
-	mem_wipe(text, w->c.wire_len);
-	free(text);
-	return 0;
+	if (first != NULL && rest != NULL)
+		put_wire(w, first, rest);
+	else
+		rc = err_set(w->e, LUNATE_ENOMEM, "no memory for a context");
+	drop(first);
+	drop(rest);
+	json_decref(array);
+	return rc;
 }
 
 /* ---- life --------------------------------------------------------------- */

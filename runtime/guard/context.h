@@ -44,14 +44,15 @@ struct context {
 	unsigned magic;
 #define CONTEXT_MAGIC 0xc047e870
 	int refs;	  /* atomic */
-	const char *wire; /* JSON, sorted keys; "tenants" added, see below */
+	const char *wire; /* JSON: "tenants", see below, then sorted keys */
 	size_t wire_len;
 	uint64_t hash; /* of wire */
 	unsigned ntenants;
 	const struct context_tenant *tenants; /* sorted */
-	/* The set as PostgreSQL's array text, {"a","b"}; in wire the same text
-	 * is "tenants", so that a row policy reads it with one ->> and a cast.
-	 * Without a tenant it is "{}". */
+	/* The set as PostgreSQL's array text, {a,b} or {"a b"}; {} without a
+	 * tenant.  The wire begins {"tenants":"{a,b}": of uuids and integers a
+	 * row policy takes what stands between the third and the fourth quote
+	 * (guard/rls.c), of other texts the value as JSON. */
 	const char *array;
 	size_t array_len;
 	unsigned forms; /* of enum context_form; 0 without tenants */

@@ -230,6 +230,11 @@ connected(struct pgconn *c)
 		pgconn_die(c, LUNATE_ECONNECT, PQerrorMessage(c->pg));
 		return;
 	}
+	pgguard_begin(c);
+	if (pgguard_broken(c) != NULL) {
+		pgconn_die(c, LUNATE_ECONNECT, pgguard_broken(c));
+		return;
+	}
 	ev_timer_stop(ev, &c->timer);
 	ev_io_init(&c->reader, on_readable, PQsocket(c->pg), EV_READ);
 	ev_io_init(&c->writer, on_writable, PQsocket(c->pg), EV_WRITE);
@@ -309,6 +314,7 @@ pgconn_new(struct loop *loop, struct crew *crew, const struct pgconn_conf *conf,
 	c->owner = owner;
 	c->counts = conf->counts != NULL ? conf->counts : &c->own_counts;
 	c->connect_us = conf->connect_us;
+	c->guard.on = conf->guarded;
 	c->prep_max = conf->text_only ? 0 : conf->prepared_max;
 	list_init(&c->groups);
 	list_init(&c->lru);

@@ -25,6 +25,8 @@
  *     was asked for
  *   - done() of a request is called exactly once, never from inside
  *     pgconn_send()
+ *   - a guarded connection (pgguard.c) dies at the end of the group after
+ *     which its session is not what it was at login
  *   - on_state is the last thing the connection does in a callback: the owner
  *     may free it there
  * Memory: owns its PGconn, its prepared-statement table and its groups;
@@ -71,6 +73,11 @@ struct pgconn_conf {
 	int64_t connect_us; /* budget of the login */
 	int prepared_max;   /* named statements kept; 0 = none */
 	bool text_only;	    /* behind an old pooler: unnamed only */
+	/* Rows of tenants pass here: destroy it as soon as the server reports
+	 * another session_authorization or is_superuser than at login, a
+	 * client_encoding that is not UTF8, or standard_conforming_strings
+	 * off, with which a text does not mean what was read in it. */
+	bool guarded;
 };
 
 /* Starts to connect; the outcome comes through on_state, never from inside

@@ -8,6 +8,7 @@
  *   pgread.c    receiving: results find the item they answer
  *   pgprep.c    which statements this session has prepared
  *   pgcancel.c  the fence around a cancel
+ *   pgguard.c   what a session may not change of itself
  *   pgcopy.c    COPY, outside of pipeline mode
  */
 #ifndef PGCONN_INT_H
@@ -60,6 +61,13 @@ void pgcopy_lost(struct pgconn *c);
 /* The job that delivers a cancel; outlives the connection if it must. */
 struct pgcancel;
 
+/* What the session was at login; `utf8` is libpq's number of it. */
+struct pgguard {
+	bool on, superuser;
+	int utf8;
+	char role[64];
+};
+
 struct pgconn {
 	unsigned magic;
 #define PGCONN_MAGIC 0x09c0117e
@@ -73,6 +81,7 @@ struct pgconn {
 	ev_timer timer;	       /* CONNECTING: budget; FENCED: patience */
 	struct loop_job dying; /* death noticed where nobody may be called */
 	int64_t connect_us;
+	struct pgguard guard;
 	struct err err;
 
 	struct pgitem *items; /* ring of expected answers */
@@ -142,6 +151,10 @@ void pgprep_retire_link(struct pgconn *c, struct list *link);
 void pgprep_discard_link(struct pgconn *c, struct list *link);
 bool pgprep_send_closes(struct pgconn *c);
 void pgprep_free_all(struct pgconn *c);
+
+/* pgguard.c: the second gives what is wrong, or NULL. */
+void pgguard_begin(struct pgconn *c);
+const char *pgguard_broken(const struct pgconn *c);
 
 /* pgcancel.c */
 void pgcancel_start(struct pgconn *c, struct pgreq *target);

@@ -457,7 +457,7 @@ one_result(struct pgconn *c)
 	if (it->kind != PGITEM_SYNC)
 		return out_of_turn;
 	sync_seen(c);
-	return NULL;
+	return pgguard_broken(c);
 }
 
 /* libpq does not say how much it has read.  From the socket's queue before

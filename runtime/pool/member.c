@@ -272,7 +272,8 @@ start_login(struct pool_member *m, const char *hostaddr)
 				   .keys = params->keys,
 				   .values = params->values,
 				   .connect_us = p->rules.connect_us,
-				   .prepared_max = p->rules.prepared_max};
+				   .prepared_max = p->rules.prepared_max,
+				   .guarded = p->rules.guarded};
 	struct pgconn_owner owner = {on_state, on_idle, m};
 
 	m->conn = pgconn_new(p->loop, p->crew, &conf, owner);

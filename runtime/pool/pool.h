@@ -72,6 +72,7 @@ struct pool_rules {
 	unsigned queue_max;
 	int64_t age_ms; /* waiting so long is worth one priority */
 	int64_t timeout_ms[POOL_MODES]; /* the server's statement_timeout */
+	bool guarded; /* as pgconn_conf: tenants' rows pass here */
 };
 
 /* Where to connect; all borrowed for the pool's life. */

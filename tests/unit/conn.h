@@ -46,6 +46,7 @@ static struct pgconn *conn;
 static int answers, idles, states;
 static enum pgconn_state last_state;
 static bool free_on_state;
+static bool conn_guarded; /* of the connections that follow */
 
 static void
 on_state(struct pgconn *c, void *arg)
@@ -84,7 +85,8 @@ conn_start(const char *dir, int64_t connect_us, int prepared)
 	struct pgconn_conf conf = {.keys = keys,
 				   .values = vals,
 				   .connect_us = connect_us,
-				   .prepared_max = prepared};
+				   .prepared_max = prepared,
+				   .guarded = conn_guarded};
 	struct pgconn_owner owner = {on_state, on_idle, NULL};
 
 	alarm(100); /* what hangs is a failed test */

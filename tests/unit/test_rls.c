@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The policies of rls.h on a live server: what row-level security is to stop,
+ * and what it is to let through.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "rls_world.h"
+
+struct probe {
+	const char *ctx, *sql, *want;
+};
+
+static void
+probe(const struct probe *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *got = rls_ask(p[i].ctx, p[i].sql);
+
+		if (strcmp(got, p[i].want) != 0)
+			fail_msg("%s: %s: %s, not %s",
+				 p[i].ctx != NULL ? p[i].ctx : "no context",
+				 p[i].sql, got, p[i].want);
+	}
+}
+
+#define PROBE(list) probe(list, sizeof(list) / sizeof(*list))
+#define COUNT(t) "select count(*) from h." t
+
+static void
+each_kind_shows_a_tenant_its_own_rows_and_no_others(void **state)
+{
+	static const struct probe p[] = {
+		{A, COUNT("notes"), "3"},
+		{B, COUNT("notes"), "4"},
+		{BOTH, COUNT("notes"), "7"},
+		{A, COUNT("clinics"), "1"},
+		{A, COUNT("items"), "3"},
+		{B, COUNT("items"), "4"},
+		{A, COUNT("patients"), "4"},
+		{B, COUNT("patients"), "5"},
+		{BOTH, COUNT("patients"), "8"},
+		{A, COUNT("patient_clinics"), "4"},
+		{A, COUNT("\"odd % 'Name\""), "3"},
+		{A, COUNT("codes"), "2"},
+		{NOBODY, COUNT("codes"), "2"},
+		{A, "select count(*) from h.notes where id > 0 or true", "3"},
+		{A, "select count(*) from h.notes where clinic_id = " B_ID,
+		 "0"},
+	};
+
+	rls_begin();
+	PROBE(p);
+}
+
+static void
+a_partition_asked_by_its_own_name_is_bound_too(void **state)
+{
+	static const struct probe p[] = {
+		{A, COUNT("visits"), "3"},
+		{A, COUNT("visits_old"), "1"},
+		{A, COUNT("visits_new"), "2"},
+		{NULL, COUNT("visits_old"), "0"},
+		{A,
+		 "insert into h.visits_new values (5, " B_ID ", '2021-01-01')",
+		 "!42501"},
+		{A,
+		 "insert into h.visits_new values (5, " A_ID ", '2021-01-01')",
+		 "1"},
+	};
+
+	rls_begin();
+	PROBE(p);
+}
+
+static void
+without_a_tenant_there_is_nothing(void **state)
+{
+	static const char *const tables[] = {
+		"notes",    "clinics",	       "items",
+		"patients", "patient_clinics", "visits",
+	};
+	static const char *const nothing[] = {"", "{\"tenants\":\"{}\"}",
+					      "{\"tenants\":\"\"}"};
+	char sql[100];
+
+	rls_begin();
+	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
+		snprintf(sql, sizeof(sql), COUNT("%s"), tables[i]);
+		assert_string_equal(rls_ask(NULL, sql), "0");
+		assert_string_equal(rls_ask(NOBODY, sql), "0");
+		for (size_t k = 0; k < 3; k++)
+			assert_string_equal(rls_raw(rls_app, nothing[k], sql),
+					    "0");
+	}
+}
+
+static void
+a_setting_that_is_no_context_shows_nothing(void **state)
+{
+	static const char *const garbage[] = {
+		"x",
+		"\"\"\"\"\"",
+		"{\"tenants\":\"{NULL}\"}",
+		"{\"tenants\":null,\"x\":\"{"
+		"00000000-0000-4000-8000-"
+		"00000000000a}\"}",
+		"{\"user\":\"u\",\"tenants\":\"{00000000-0000-4000-8000-"
+		"00000000000a}\"}",
+		"{\"tenants\":\"{\\\"00000000-0000-4000-8000-"
+		"00000000000a\\\"}\"}",
+		"{\"tenants\":\"00000000-0000-4000-8000-00000000000a\"}",
+		"{\"tenants\":\"{*}\"}",
+	};
+
+	rls_begin();
+	for (size_t i = 0; i < sizeof(garbage) / sizeof(*garbage); i++) {
+		const char *got = rls_raw(rls_app, garbage[i], COUNT("notes"));
+
+		if (got[0] != '!' && strcmp(got, "0") != 0)
+			fail_msg("%s: %s rows", garbage[i], got);
+	}
+}
+
+static void
+what_a_transaction_set_is_gone_in_the_next(void **state)
+{
+	rls_begin();
+	assert_string_equal(rls_ask(A, COUNT("notes")), "3");
+	assert_string_equal(rls_ask(NULL, COUNT("notes")), "0");
+}
+
+static void
+writes_for_another_tenant_are_refused(void **state)
+{
+	static const struct probe p[] = {
+		{A, "insert into h.notes values (50, " B_ID ")", "!42501"},
+		{A, "insert into h.notes values (50, " A_ID "), (51, " B_ID ")",
+		 "!42501"},
+		{A, "insert into h.notes values (50, " A_ID ")", "1"},
+		{A, "insert into h.notes (id) values (50)", "!42501"},
+		{A, "update h.notes set clinic_id = " B_ID, "!42501"},
+		{A, "update h.notes set text = 'mine'", "3"},
+		{A, "update h.notes set text = 'x' where clinic_id = " B_ID,
+		 "0"},
+		{A, "delete from h.notes", "3"},
+		{NULL, "delete from h.notes", "0"},
+		{A, "insert into h.items values (50, 11)", "!42501"},
+		{A, "insert into h.items values (50, 1)", "1"},
+		{A, "update h.items set visit_id = 11 where id = 1", "!42501"},
+		{A, "delete from h.items", "3"},
+		{A,
+		 "insert into h.notes values (11, " A_ID
+		 ") on conflict (id) do update set text = 'mine'",
+		 "!42501"},
+		{A, "copy h.notes from stdin", "!0A000"},
+	};
+
+	rls_begin();
+	PROBE(p);
+}
+
+static void
+what_is_never_written_or_only_read_stays(void **state)
+{
+	static const struct probe p[] = {
+		{A, "insert into h.codes values ('z')", "!42501"},
+		{A, "update h.codes set code = 'z'", "0"},
+		{A, "delete from h.codes", "0"},
+		{A, "update h.clinics set name = 'x'", "0"},
+		{A, "delete from h.clinics", "0"},
+		{A,
+		 "insert into h.clinics values ('00000000-0000-4000-8000-"
+		 "0000000000ff')",
+		 "!42501"},
+	};
+
+	rls_begin();
+	PROBE(p);
+}
+
+static void
+a_member_is_added_with_its_membership_and_removed_by_the_last(void **state)
+{
+	static const struct probe p[] = {
+		{A,
+		 "with lunate_member as (insert into h.patient_clinics values "
+		 "(60, " A_ID ")) insert into h.patients values (60, 'new')",
+		 "1"},
+		{NULL, "insert into h.patients values (60, 'new')", "!42501"},
+		{NOBODY, "insert into h.patients values (60, 'new')", "!42501"},
+		{A, "insert into h.patient_clinics values (1, " B_ID ")",
+		 "!42501"},
+		{A, "update h.patients set name = 'x'", "4"},
+		{A, "update h.patients set id = 70 where id = 9", "!42501"},
+		{A, "delete from h.patients where id = 1", "1"},
+		{A, "delete from h.patients where id = 9", "0"},
+		{A, "delete from h.patients where id = 11", "0"},
+		{BOTH, "delete from h.patients where id = 9", "1"},
+		{NULL, "delete from h.patients", "0"},
+	};
+
+	rls_begin();
+	PROBE(p);
+}
+
+static void
+another_permissive_policy_opens_nothing(void **state)
+{
+	rls_begin();
+	(void)server_sql("create policy careless on h.notes using (true)");
+	assert_string_equal(rls_ask(A, COUNT("notes")), "3");
+}
+
+static void
+a_leaky_condition_sees_no_hidden_row(void **state)
+{
+	rls_begin();
+	(void)server_sql("update h.notes set text = 'not a number' where "
+			 "clinic_id = " B_ID);
+	(void)server_sql(
+		"update h.notes set text = '7' where clinic_id = " A_ID);
+	assert_string_equal(rls_ask(A, COUNT("notes") " where text::int = 7"),
+			    "3");
+}
+
+static void
+the_owner_is_bound_and_a_role_that_bypasses_is_not(void **state)
+{
+	PGconn *boss;
+
+	rls_begin();
+	(void)server_sql("alter table h.notes owner to boss");
+	boss = rls_connect("boss");
+	assert_string_equal(rls_raw(boss, NULL, COUNT("notes")), "0");
+	PQfinish(boss);
+	(void)server_sql("alter role boss bypassrls");
+	boss = rls_connect("boss");
+	assert_string_equal(rls_raw(boss, NULL, COUNT("notes")), "7");
+	PQfinish(boss);
+	(void)server_sql("alter role boss nobypassrls");
+}
+
+static void
+a_system_role_that_is_named_is_let_through_and_strangers_are_not(void **state)
+{
+	const struct rls_options o = {
+		.rules = &rls_rules, .app_role = "app", .system_role = "boss"};
+	PGconn *c;
+
+	rls_begin();
+	rls_apply(&o);
+	assert_string_equal(rls_ask(A, COUNT("notes")), "3");
+	assert_string_equal(rls_ask(NULL, COUNT("notes")), "0");
+	c = rls_connect("boss");
+	assert_string_equal(rls_raw(c, NULL, COUNT("notes")), "7");
+	assert_string_equal(
+		rls_raw(c, NULL, "insert into h.codes values ('z')"), "1");
+	PQfinish(c);
+	(void)server_sql("drop role if exists stranger; create role stranger "
+			 "login; grant usage on schema h to stranger; grant "
+			 "select on h.notes to stranger");
+	c = rls_connect("stranger");
+	assert_string_equal(rls_raw(c, NULL, COUNT("notes")), "0");
+	PQfinish(c);
+	(void)server_sql("drop owned by stranger; drop role stranger");
+}
+
+static void
+an_index_on_the_tenant_column_is_used_and_the_setting_read_once(void **state)
+{
+	rls_begin();
+	(void)server_sql(
+		"create function h.plan(q text) returns text language plpgsql "
+		"as $$ declare l text; r text := ''; begin for l in execute "
+		"'explain ' || q loop r := r || l; end loop; return r; end $$");
+	rls_exec(rls_app, "set enable_seqscan = off");
+	assert_string_equal(
+		rls_ask(A, "select h.plan('select * from h.notes') ~ 'Index "
+			   "Cond: .clinic_id = ANY .\\$0' and h.plan('select * "
+			   "from h.notes') ~ 'InitPlan'"),
+		"t");
+}
+
+/* ---- the script --------------------------------------------------------- */
+
+static int
+policies(void)
+{
+	return server_int("select count(*) from pg_policy");
+}
+
+static void
+the_script_can_run_again_and_changes_nothing(void **state)
+{
+	const struct rls_options o = {.rules = &rls_rules};
+	int n;
+
+	rls_begin();
+	n = policies();
+	assert_true(n >= 20);
+	rls_apply(&o);
+	rls_apply(&o);
+	assert_int_equal(policies(), n);
+	assert_string_equal(rls_ask(A, COUNT("notes")), "3");
+}
+
+static void
+rules_of_another_type_replace_the_old_ones(void **state)
+{
+	static const struct tenant_table notes[] = {
+		{RLS_AT, .name = "words", .column = "owner"}};
+	static const struct tenant_rules text = {
+		.type = TENANT_TEXT, .ntables = 1, .tables = notes};
+	const struct rls_options o = {.rules = &text};
+
+	rls_begin();
+	(void)server_sql("create table h.words (owner text not null); insert "
+			 "into h.words values ('a \"b\\'), ('c'), (''); grant "
+			 "all on h.words to app");
+	rls_apply(&o);
+	assert_string_equal(
+		rls_ask("{\"tenant\":\"a \\\"b\\\\\"}", COUNT("words")), "1");
+	assert_string_equal(rls_ask("{\"tenant\":\"c\"}", COUNT("words")), "1");
+	assert_string_equal(rls_ask("{\"tenant\":\"null\"}", COUNT("words")),
+			    "0");
+	assert_string_equal(rls_ask(NULL, COUNT("words")), "0");
+	assert_string_equal(rls_raw(rls_app, "", COUNT("words")), "0");
+}
+
+static void
+rules_that_cannot_be_written_are_refused(void **state)
+{
+	static const struct tenant_pair on[] = {{"a", "b"}};
+	static const struct tenant_table loop[] = {
+		{RLS_AT, .name = "x", .kind = TENANT_PARENT, .via_schema = "h",
+		 .via = "x", .on = on, .non = 1}};
+	static const struct tenant_table lost[] = {
+		{RLS_AT, .name = "x", .kind = TENANT_PARENT, .via_schema = "h",
+		 .via = "y", .on = on, .non = 1}};
+	struct tenant_rules r = {.ntables = 1, .tables = loop};
+	struct rls_options o = {.rules = &r};
+	struct str s;
+	struct err e;
+
+	str_init(&s);
+	assert_int_equal(rls_sql(&o, &s, &e), LUNATE_EINVAL);
+	r.tables = lost;
+	assert_int_equal(rls_sql(&o, &s, &e), LUNATE_EINVAL);
+	o = (struct rls_options){.rules = &rls_rules, .system_role = "boss"};
+	assert_int_equal(rls_sql(&o, &s, &e), LUNATE_EINVAL);
+	str_fini(&s);
+}
+
+/* ---- drift -------------------------------------------------------------- */
+
+static struct rows *
+state_rows(PGconn *c)
+{
+	struct shape_col cols[2] = {{.name = "digest"}, {.name = "same"}};
+	PGresult *res = PQexec(c, rls_state_sql);
+	struct shape *shape = shape_new(cols, 2);
+	struct rows *rows = NULL;
+	size_t bytes = 0;
+
+	for (int i = 0; i < 2 * PQntuples(res); i++)
+		bytes += (size_t)PQgetlength(res, i / 2, i % 2);
+	if (PQresultStatus(res) == PGRES_TUPLES_OK) {
+		rows = rows_try_new(shape, (size_t)PQntuples(res), bytes);
+		for (int i = 0; i < 2 * PQntuples(res); i++)
+			rows_put(rows, PQgetvalue(res, i / 2, i % 2),
+				 (size_t)PQgetlength(res, i / 2, i % 2));
+		rows_seal(rows);
+	}
+	shape_unpin(&shape);
+	PQclear(res);
+	return rows;
+}
+
+static enum rls_state
+state_now(const struct tenant_rules *rules, bool seal)
+{
+	char digest[RLS_DIGEST];
+	struct rows *rows = state_rows(rls_app);
+	enum rls_state s;
+	struct err e;
+
+	assert_int_equal(rls_digest(rules, seal, digest, &e), 0);
+	s = rls_state_of(rows, digest);
+	if (rows != NULL)
+		rows_unpin(&rows);
+	return s;
+}
+
+static void
+drift_between_file_and_database_is_seen(void **state)
+{
+	static const char *const changes[] = {
+		"drop policy lunate_tenant on h.notes",
+		"alter policy lunate_tenant on h.notes using (true)",
+		"alter policy lunate_tenant on h.notes to boss",
+		"alter table h.notes disable row level security",
+		"alter table h.visits_old no force row level security",
+		"alter table h.items rename to things",
+	};
+	struct tenant_rules fewer = rls_rules;
+
+	rls_begin();
+	assert_int_equal(state_now(&rls_rules, false), RLS_SAME);
+	rls_exec(rls_app, "set search_path = h, public");
+	assert_int_equal(state_now(&rls_rules, false), RLS_SAME);
+	fewer.ntables--;
+	fewer.tables++; /* without the clinics */
+	assert_int_equal(state_now(&fewer, false), RLS_OTHER);
+	assert_int_equal(state_now(&rls_rules, true), RLS_OTHER);
+	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
+		rls_begin();
+		(void)server_sql(changes[i]);
+		assert_int_equal(state_now(&rls_rules, false), RLS_CHANGED);
+	}
+	(void)server_sql("drop schema lunate cascade");
+	assert_int_equal(state_now(&rls_rules, false), RLS_NEVER);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			each_kind_shows_a_tenant_its_own_rows_and_no_others),
+		cmocka_unit_test(
+			a_partition_asked_by_its_own_name_is_bound_too),
+		cmocka_unit_test(without_a_tenant_there_is_nothing),
+		cmocka_unit_test(a_setting_that_is_no_context_shows_nothing),
+		cmocka_unit_test(what_a_transaction_set_is_gone_in_the_next),
+		cmocka_unit_test(writes_for_another_tenant_are_refused),
+		cmocka_unit_test(what_is_never_written_or_only_read_stays),
+		cmocka_unit_test(
+			a_member_is_added_with_its_membership_and_removed_by_the_last),
+		cmocka_unit_test(another_permissive_policy_opens_nothing),
+		cmocka_unit_test(a_leaky_condition_sees_no_hidden_row),
+		cmocka_unit_test(
+			the_owner_is_bound_and_a_role_that_bypasses_is_not),
+		cmocka_unit_test(
+			a_system_role_that_is_named_is_let_through_and_strangers_are_not),
+		cmocka_unit_test(
+			an_index_on_the_tenant_column_is_used_and_the_setting_read_once),
+		cmocka_unit_test(the_script_can_run_again_and_changes_nothing),
+		cmocka_unit_test(rules_of_another_type_replace_the_old_ones),
+		cmocka_unit_test(rules_that_cannot_be_written_are_refused),
+		cmocka_unit_test(drift_between_file_and_database_is_seen),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, rls_end);
+}
