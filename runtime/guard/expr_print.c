@@ -43,7 +43,7 @@ operand(struct str *out, const struct expr_operand *o)
 static void
 listing(struct str *out, const struct expr *x)
 {
-	if (x->nlist == 0) {
+	if (x->nlist == 0 && x->right.from == EXPR_ATTR) {
 		operand(out, &x->right);
 		return;
 	}
