@@ -4,12 +4,16 @@
 #include <string.h>
 
 #define COUNT(list) (sizeof(list) / sizeof(*(list)))
-#define WORD(n, how, fs, text) \
-	{.name = n, .named = how, .fields = fs, .nfields = COUNT(fs), \
-	 .meaning = text}
-#define ONCE(n, how, fs, text) \
-	{.name = n, .named = how, .once = true, .fields = fs, \
-	 .nfields = COUNT(fs), .meaning = text}
+#define WORD(n, how, fs, text)                                               \
+	{                                                                    \
+		.name = n, .named = how, .fields = fs, .nfields = COUNT(fs), \
+		.meaning = text                                              \
+	}
+#define ONCE(n, how, fs, text)                                       \
+	{                                                            \
+		.name = n, .named = how, .once = true, .fields = fs, \
+		.nfields = COUNT(fs), .meaning = text                \
+	}
 
 /* clang-format off */
 

@@ -22,13 +22,13 @@ enum vocab_type {
 	VOCAB_NUMBER,
 	VOCAB_SECONDS, /* a NUMBER made by seconds(), minutes(), ... */
 	VOCAB_TEXT,
-	VOCAB_WORD,	/* one of the choices */
-	VOCAB_TEXTS,	/* a text, or a list of them */
-	VOCAB_MAP,	/* texts by name */
-	VOCAB_TERM,	/* a condition, or a function */
-	VOCAB_RECORD,	/* a table that its builder looks at */
-	VOCAB_CALL,	/* SECONDS or a function */
-	VOCAB_TALLY,	/* NUMBER or a function */
+	VOCAB_WORD,   /* one of the choices */
+	VOCAB_TEXTS,  /* a text, or a list of them */
+	VOCAB_MAP,    /* texts by name */
+	VOCAB_TERM,   /* a condition, or a function */
+	VOCAB_RECORD, /* a table that its builder looks at */
+	VOCAB_CALL,   /* SECONDS or a function */
+	VOCAB_TALLY,  /* NUMBER or a function */
 };
 
 struct vocab_field {
@@ -44,7 +44,7 @@ enum vocab_named { VOCAB_UNNAMED, VOCAB_NAMED, VOCAB_MAY_BE_NAMED };
 struct vocab_word {
 	const char *name;
 	enum vocab_named named;
-	bool once;	    /* at most one such declaration (of a name) */
+	bool once;	     /* at most one such declaration (of a name) */
 	const char *choices; /* what its name may be, "a|b"; NULL: any */
 	const struct vocab_field *fields;
 	unsigned nfields;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "context.h"
 #include "mem.h"
 
 /* Something to wait for that the test finishes by hand. */
@@ -330,17 +331,27 @@ a_shielded_task_may_wait_in_peace(void **state)
 	assert_string_equal(trace, "got 0 cancelled");
 }
 
+static struct context *
+context_of(const char *json)
+{
+	struct context *c;
+	struct err e;
+
+	assert_int_equal(context_new(json, strlen(json), &c, &e), 0);
+	return c;
+}
+
 static void
 a_child_inherits_deadline_context_and_cancellation(void **state)
 {
 	struct task *child;
 
 	vm->deadline_us = 12345;
-	vm->context = mem_dups("clinic 7");
+	vm->context = context_of("{\"tenant\":\"clinic 7\"}");
 	spawn(0, "await(0)");
 	assert_int_equal(tasks[0]->deadline_us, 12345);
-	assert_string_equal(tasks[0]->context, "clinic 7");
-	assert_ptr_not_equal(tasks[0]->context, vm->context);
+	assert_ptr_equal(tasks[0]->context, vm->context);
+	assert_int_equal(vm->context->refs, 2);
 	vm->cur = tasks[0];
 	tasks[0]->deadline_us = 99;
 	tasks[0]->cancelled = true;
@@ -390,7 +401,7 @@ a_vm_with_waiting_tasks_may_be_closed(void **state)
 	spawn(0, "await(0)");
 	spawn(1, "note 'never'");
 	spawn(2, "await(2)");
-	tasks[2]->context = mem_dups("x");
+	tasks[2]->context = context_of("{}");
 	assert_int_equal(vm->live, 3);
 }
 
