@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+#include "lints.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "mem.h"
+
+/* ---- what is asked ------------------------------------------------------ */
+
+static const char *
+kind_word(enum tenant_kind kind)
+{
+	static const char *const words[] = {"by", "parent", "through",
+					    "shared"};
+
+	return words[kind];
+}
+
+static void
+put_text(json_t *to, const char *key, const char *text)
+{
+	if (text != NULL)
+		(void)json_object_set_new(to, key, json_string(text));
+}
+
+static json_t *
+rule_json(const struct tenant_table *t)
+{
+	json_t *o = json_object(), *own = json_array(), *other = json_array();
+
+	put_text(o, "schema", t->schema);
+	put_text(o, "name", t->name);
+	put_text(o, "kind", kind_word(t->kind));
+	put_text(o, "col", t->column);
+	put_text(o, "via_schema", t->via_schema);
+	put_text(o, "via", t->via);
+	for (unsigned i = 0; i < t->non; i++) {
+		(void)json_array_append_new(own, json_string(t->on[i].own));
+		(void)json_array_append_new(other, json_string(t->on[i].other));
+	}
+	(void)json_object_set_new(o, "own", own);
+	(void)json_object_set_new(o, "other", other);
+	return o;
+}
+
+static char *
+rules_json(const struct tenant_rules *r)
+{
+	json_t *all = json_array();
+	char *text, *mine;
+
+	for (unsigned i = 0; i < r->ntables; i++)
+		(void)json_array_append_new(all, rule_json(&r->tables[i]));
+	text = json_dumps(all, JSON_COMPACT);
+	mine = mem_dups(text != NULL ? text : "[]");
+	free(text);
+	json_decref(all);
+	return mine;
+}
+
+static const char *
+mode_word(enum isolation_mode mode)
+{
+	static const char *const words[] = {"rewrite", "rls", "both"};
+
+	return words[mode];
+}
+
+static struct pgval
+text_val(const char *text)
+{
+	return (struct pgval){text, (int)strlen(text), false};
+}
+
+/* ---- the two questions -------------------------------------------------- */
+
+static void
+begin(struct lints *l, struct worker *w, void (*done)(struct op *op))
+{
+	op_init(&l->op, w);
+	l->op.flags = OP_PROBE | OP_UNNAMED;
+	l->op.cls = RULES_READ;
+	l->op.cls_given = true;
+	l->op.solo = true; /* the prelude bears no company */
+	l->op.done = done;
+}
+
+static void
+on_lints(struct op *op)
+{
+	struct lints *l = CONTAINER_OF(op, struct lints, op);
+
+	l->done(l);
+}
+
+/* The path in which the lints are written. */
+static const char path_sql[] =
+	"SELECT pg_catalog.set_config('search_path', 'pg_catalog', true)";
+
+static void
+ask_lints(struct lints *l, struct worker *w)
+{
+	const struct tenant_rules *r = l->ask.rules->tables;
+
+	l->rules = rules_json(r);
+	l->vals[0] = text_val(l->rules);
+	l->vals[1] = text_val(mode_word(l->ask.rules->mode));
+	l->vals[2] = text_val(tenant_type_name(r->type));
+	l->vals[3] = text_val(rls_state_word(l->state));
+	lints_sql(&l->sql);
+	begin(l, w, on_lints);
+	l->op.sql = l->sql.at;
+	l->op.len = l->sql.len;
+	l->op.vals = l->vals;
+	l->op.nvals = 4;
+	l->op.prelude = path_sql;
+	op_start(&l->op);
+}
+
+/* Without its table the state is one of the answers, no failure. */
+static void
+on_state(struct op *op)
+{
+	struct lints *l = CONTAINER_OF(op, struct lints, op);
+	struct worker *w = op->w;
+
+	if (op->err.code != 0 && op->err.code != LUNATE_EUNDEFINED) {
+		l->done(l);
+		return;
+	}
+	l->state = rls_state_of(op->err.code == 0 ? op->rows : NULL, l->digest);
+	op_fini(op);
+	ask_lints(l, w);
+}
+
+void
+lints_start(struct lints *l, struct worker *w, const struct lints_ask *ask,
+	    void (*done)(struct lints *l))
+{
+	struct err e;
+
+	assert(ask->rules->state == ISOLATION_ON);
+	l->ask = *ask;
+	l->done = done;
+	str_init(&l->sql);
+	/* Rules of which no policies can be made have no digest: OTHER. */
+	if (rls_digest(ask->rules->tables, ask->rules->seal, l->digest, &e) < 0)
+		l->digest[0] = 0;
+	begin(l, w, on_state);
+	l->op.sql = rls_state_sql;
+	l->op.len = strlen(rls_state_sql);
+	op_start(&l->op);
+}
+
+void
+lints_fini(struct lints *l)
+{
+	op_fini(&l->op);
+	str_fini(&l->sql);
+	mem_free(l->rules);
+	l->rules = NULL;
+}
+
+/* ---- the answer --------------------------------------------------------- */
+
+unsigned
+lints_found(const struct lints *l)
+{
+	return l->op.err.code == 0 && l->op.rows != NULL
+		       ? (unsigned)rows_count(l->op.rows)
+		       : 0;
+}
+
+static bool
+is_accepted(const struct lints *l, const struct lint_finding *f)
+{
+	for (unsigned i = 0; i < l->ask.naccepted; i++) {
+		const struct lint_accept *a = &l->ask.accepted[i];
+		size_t n = strlen(f->schema);
+
+		if (strcmp(a->lint, f->lint->name) != 0)
+			continue;
+		if (a->table == NULL ||
+		    (strncmp(a->table, f->schema, n) == 0 &&
+		     a->table[n] == '.' &&
+		     strcmp(a->table + n + 1, f->name) == 0))
+			return true;
+	}
+	return false;
+}
+
+static const char *
+cell(const struct lints *l, unsigned row, int col)
+{
+	size_t len;
+	const char *s = rows_cell(l->op.rows, row, col, &len);
+
+	return s != NULL ? s : "";
+}
+
+struct lint_finding
+lints_finding(const struct lints *l, unsigned i)
+{
+	struct lint_finding f = {
+		.lint = &lints_list[atoi(cell(l, i, 0))],
+		.schema = cell(l, i, 1),
+		.name = cell(l, i, 2),
+		.object = cell(l, i, 3),
+		.fix = cell(l, i, 4),
+	};
+
+	f.accepted = is_accepted(l, &f);
+	f.closes = cell(l, i, 5)[0] == 't' && !f.accepted;
+	return f;
+}
+
+void
+lints_tell(const struct lint_finding *f, struct doctor_finding *to)
+{
+	*to = (struct doctor_finding){.name = f->lint->name};
+	to->level = f->closes ? DOCTOR_PROBLEM : DOCTOR_ADVICE;
+	snprintf(to->what, sizeof(to->what), "%s%s%s%s%s%s (%s)%s", f->schema,
+		 f->schema[0] != 0 ? "." : "", f->name,
+		 f->schema[0] != 0 ? ": " : "", f->lint->what,
+		 f->accepted ? ", accepted" : "", f->object,
+		 !f->closes	     ? ""
+		 : f->schema[0] != 0 ? "; the table is closed"
+				     : "; all tables are closed");
+	if (!f->accepted)
+		snprintf(to->remedy, sizeof(to->remedy), "%s", f->fix);
+}
+
+/* ---- the closed set ----------------------------------------------------- */
+
+struct closed_table {
+	const char *schema, *name, *lint;
+};
+
+struct closed {
+	unsigned magic;
+#define CLOSED_MAGIC 0xc105ed0d
+	int refs;	 /* atomic */
+	const char *all; /* the lint that closes all tables, or NULL */
+	unsigned n;
+	struct arena arena;
+	struct closed_table *tables; /* by schema, then name */
+};
+
+static int
+compare(const void *va, const void *vb)
+{
+	const struct closed_table *a = va, *b = vb;
+	int c = strcmp(a->schema, b->schema);
+
+	return c != 0 ? c : strcmp(a->name, b->name);
+}
+
+static bool
+closes(const struct closed *c, const char *schema, const char *name)
+{
+	for (unsigned i = 0; i < c->n; i++)
+		if (strcmp(c->tables[i].schema, schema) == 0 &&
+		    strcmp(c->tables[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static void
+add(struct closed *c, const struct lint_finding *f)
+{
+	if (!f->closes)
+		return;
+	if (f->schema[0] == 0) {
+		c->all = c->all != NULL ? c->all : f->lint->name;
+		return;
+	}
+	if (closes(c, f->schema, f->name))
+		return;
+	c->tables[c->n++] = (struct closed_table){
+		arena_dup(&c->arena, f->schema, strlen(f->schema)),
+		arena_dup(&c->arena, f->name, strlen(f->name)), f->lint->name};
+}
+
+/* Rows that belong to whoever owns rows of a closed table are closed too. */
+static void
+add_followers(struct closed *c, const struct tenant_rules *r)
+{
+	unsigned before;
+
+	do {
+		before = c->n;
+		for (unsigned i = 0; i < r->ntables; i++) {
+			const struct tenant_table *t = &r->tables[i];
+
+			if (t->via != NULL &&
+			    closes(c, t->via_schema, t->via) &&
+			    !closes(c, t->schema, t->name))
+				c->tables[c->n++] = (struct closed_table){
+					arena_dup(&c->arena, t->schema,
+						  strlen(t->schema)),
+					arena_dup(&c->arena, t->name,
+						  strlen(t->name)),
+					"parent-closed"};
+		}
+	} while (c->n != before);
+}
+
+struct closed *
+closed_new(const struct lints *l)
+{
+	const struct tenant_rules *r = l->ask.rules->tables;
+	unsigned n = lints_found(l);
+	struct closed *c = mem_new(sizeof(*c));
+
+	OBJ_INIT(c, CLOSED_MAGIC);
+	c->refs = 1;
+	arena_init(&c->arena, NULL, 0);
+	c->tables = arena_new(&c->arena,
+			      (n + r->ntables + 1) * sizeof(*c->tables));
+	if (l->op.err.code != 0)
+		c->all = "unasked";
+	for (unsigned i = 0; i < n; i++) {
+		struct lint_finding f = lints_finding(l, i);
+
+		add(c, &f);
+	}
+	add_followers(c, r);
+	qsort(c->tables, c->n, sizeof(*c->tables), compare);
+	return c;
+}
+
+const char *
+closed_by(const struct closed *c, const char *schema, const char *name)
+{
+	const struct closed_table key = {schema, name, NULL}, *found;
+
+	OBJ_CHECK(c, CLOSED_MAGIC);
+	if (c->all != NULL)
+		return c->all;
+	found = c->n > 0 ? bsearch(&key, c->tables, c->n, sizeof(key), compare)
+			 : NULL;
+	return found != NULL ? found->lint : NULL;
+}
+
+unsigned
+closed_count(const struct closed *c)
+{
+	OBJ_CHECK(c, CLOSED_MAGIC);
+	return c->n;
+}
+
+struct closed *
+closed_pin(struct closed *c)
+{
+	OBJ_CHECK(c, CLOSED_MAGIC);
+	__atomic_add_fetch(&c->refs, 1, __ATOMIC_RELAXED);
+	return c;
+}
+
+void
+closed_unpin(struct closed **pc)
+{
+	struct closed *c;
+
+	OBJ_TAKE(c, pc, CLOSED_MAGIC);
+	if (__atomic_sub_fetch(&c->refs, 1, __ATOMIC_ACQ_REL) != 0)
+		return;
+	arena_fini(&c->arena);
+	OBJ_FINI(c);
+	mem_free(c);
+}

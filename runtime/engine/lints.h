@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * lints - does the live database keep what isolation.lua takes for granted?
+ *
+ *   lints_start --state of the policies--> --one query of all lints--> done()
+ *       findings -> doctor's list          closed -> tables nobody may touch
+ *
+ * A lint is one SELECT over the rules and the catalogs (lints_sql.c), asked as
+ * the application's own role, whose rights are what is judged.  Each finding
+ * has the SQL that mends it.  Where rows of one tenant could reach another the
+ * finding closes its table; a finding without a table closes all of them.
+ * What cannot be asked is not known to be good: on an error everything closes.
+ *
+ * A lint may be accepted on purpose, for one table or for all: it is told
+ * still, as advice, and closes nothing.
+ *
+ * Memory: embedded in its owner; findings lie in the rows of the answer until
+ *         lints_fini(); a closed set is counted and owns its names.
+ * Thread: that of the worker; a closed set any.
+ */
+#ifndef LINTS_H
+#define LINTS_H
+
+#include "doctor.h"
+#include "op.h"
+#include "rls.h"
+#include "rules.h"
+
+struct lint {
+	const char *name;
+	const char *what; /* is wrong, for people */
+	const char *sql;  /* schema, name, object, fix, closes */
+};
+
+extern const struct lint lints_list[];
+extern const unsigned lints_count;
+
+/* $1 rules as JSON, $2 mode, $3 type of tenants, $4 state of the policies */
+void lints_sql(struct str *out);
+
+/* lint = "..." on purpose; table "schema.name", or NULL: all. */
+struct lint_accept {
+	const char *lint, *table;
+};
+
+struct lints_ask {
+	const struct isolation_rules *rules; /* ON */
+	const struct lint_accept *accepted;
+	unsigned naccepted;
+};
+
+struct lint_finding {
+	const struct lint *lint;
+	const char *schema, *name; /* "": not about one table */
+	const char *object;	   /* column, policy, role, ... */
+	const char *fix;	   /* SQL, or a command */
+	bool closes, accepted;
+};
+
+struct lints {
+	struct op op; /* op.err: what could not be asked */
+	struct lints_ask ask;
+	enum rls_state state;
+	char digest[RLS_DIGEST];
+	struct str sql;
+	char *rules; /* as JSON */
+	struct pgval vals[4];
+	void (*done)(struct lints *l);
+};
+
+/* Zeroed memory; `ask` and what it points to are borrowed until done(), which
+ * follows from the loop. */
+void lints_start(struct lints *l, struct worker *w, const struct lints_ask *ask,
+		 void (*done)(struct lints *l));
+
+/* After done(): how many, and each of them, in the order of lints_list. */
+unsigned lints_found(const struct lints *l);
+struct lint_finding lints_finding(const struct lints *l, unsigned i);
+
+/* As a finding of the doctor. */
+void lints_tell(const struct lint_finding *f, struct doctor_finding *to);
+
+void lints_fini(struct lints *l);
+
+/* ---- which tables are closed */
+
+struct closed;
+
+/* After done(); of an error: all. */
+struct closed *closed_new(const struct lints *l);
+
+/* The lint that closes a table ("all tables": the one that closes all), or
+ * NULL: it is open. */
+const char *closed_by(const struct closed *c, const char *schema,
+		      const char *name);
+unsigned closed_count(const struct closed *c);
+
+struct closed *closed_pin(struct closed *c);
+void closed_unpin(struct closed **pc);
+
+#endif

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Each lint: a fault is planted, the lint sees it, its fix mends it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "lints.h"
+#include "rls_world.h"
+#include "runtime.h"
+
+static struct loop *loop;
+static struct runtime *rt;
+static bool asked;
+
+static struct isolation_rules isolation = {
+	.state = ISOLATION_ON, .mode = ISOLATION_BOTH, .tables = &rls_rules};
+
+static void
+open_as(const char *user)
+{
+	char url[200];
+	struct config c;
+	struct err e;
+
+	snprintf(url, sizeof(url),
+		 "postgresql:///lunate_test?host=%s&port=5432&user=%s",
+		 server_dir, user);
+	loop = loop_new();
+	config_init(&c);
+	assert_int_equal(config_set(&c, "url", url, &e), 0);
+	assert_int_equal(config_set(&c, "schema", "public", &e), 0);
+	assert_int_equal(config_set(&c, "log_level", "error", &e), 0);
+	assert_int_equal(config_set_number(&c, "pool_min", 0, &e), 0);
+	assert_int_equal(config_check(&c, NULL, &e), 0);
+	assert_int_equal(runtime_open(&rt, &c, loop, &e), 0);
+}
+
+static void
+shut(void)
+{
+	runtime_free(&rt);
+	loop_free(&loop);
+}
+
+static void
+on_done(struct lints *l)
+{
+	(void)l;
+	asked = true;
+}
+
+/* All lints, asked as `user`; the caller ends it with examined(). */
+static void
+examine(struct lints *l, const char *user, const struct lints_ask *ask)
+{
+	memset(l, 0, sizeof(*l));
+	asked = false;
+	open_as(user);
+	lints_start(l, &rt->workers[0], ask, on_done);
+	for (int i = 0; i < 2000 && !asked; i++)
+		loop_turn(loop, 0.02);
+	assert_true(asked);
+}
+
+static void
+examined(struct lints *l)
+{
+	lints_fini(l);
+	shut();
+}
+
+/* How many findings of one lint; its fixes, one after the other. */
+static unsigned
+count(const char *user, const char *lint, struct str *fixes)
+{
+	const struct lints_ask ask = {.rules = &isolation};
+	struct lints l;
+	unsigned n = 0;
+
+	examine(&l, user, &ask);
+	if (l.op.err.code != 0)
+		fail_msg("%s", l.op.err.text);
+	for (unsigned i = 0; i < lints_found(&l); i++) {
+		struct lint_finding f = lints_finding(&l, i);
+
+		if (strcmp(f.lint->name, lint) != 0)
+			continue;
+		n++;
+		assert_true(f.fix[0] != 0);
+		if (fixes != NULL)
+			str_addf(fixes, "%s;", f.fix);
+	}
+	examined(&l);
+	return n;
+}
+
+static void
+clean_begin(void)
+{
+	rls_begin();
+	(void)server_sql("revoke truncate, references, trigger on all tables "
+			 "in schema h from app; revoke create on schema public "
+			 "from public; revoke all on h.visits_old, "
+			 "h.visits_new from app; alter table h.notes drop "
+			 "constraint notes_ssn_key; create index on h.visits "
+			 "(clinic_id); create index on h.\"odd % 'Name\" "
+			 "(clinic_id); create index on h.patient_clinics "
+			 "(clinic_id); alter table h.patient_clinics drop "
+			 "constraint patient_clinics_patient_id_fkey, add "
+			 "constraint patient_clinics_patient_id_fkey foreign "
+			 "key (patient_id) references h.patients");
+}
+
+static void
+mend(const struct str *fixes)
+{
+	const struct rls_options o = {.rules = &rls_rules};
+
+	if (strncmp(fixes->at, "lunate policy rls", 17) == 0)
+		rls_apply(&o);
+	else
+		(void)server_sql(fixes->at);
+}
+
+struct fault {
+	const char *lint, *plant, *undo; /* undo: what no fix takes back */
+};
+
+static const struct fault faults[] = {
+	{"role-superuser", "alter role app superuser"},
+	{"role-bypass", "alter role app bypassrls"},
+	{"role-createrole", "alter role app createrole"},
+	{"role-member", "grant pg_read_all_data to app"},
+	{"role-owner", "alter table h.notes owner to app"},
+	{"schema-create", "grant create on schema h to app"},
+	{"grant-truncate", "grant truncate on h.notes to public"},
+	{"default-privileges",
+	 "alter default privileges in schema h grant select on tables to "
+	 "public"},
+	{"column-missing",
+	 "truncate h.notes; alter table h.notes drop column clinic_id cascade"},
+	{"column-type",
+	 "alter table h.notes drop constraint notes_clinic_id_fkey; drop "
+	 "policy lunate_tenant on h.notes; alter table h.notes alter clinic_id "
+	 "type text"},
+	{"column-nullable", "alter table h.notes alter clinic_id drop not "
+			    "null"},
+	{"right-missing", "revoke select on h.patient_clinics from app"},
+	{"rls-off", "alter table h.notes disable row level security"},
+	{"rls-unforced", "alter table h.items no force row level security"},
+	{"policy-read", "drop policy lunate_tenant on h.notes"},
+	{"policy-read", "drop policy lunate_select on h.patients"},
+	{"policy-read", "alter policy lunate_tenant on h.notes to boss"},
+	{"policy-write", "drop policy lunate_insert on h.codes"},
+	{"policy-write", "drop policy lunate_delete on h.clinics"},
+	{"policy-drift", "alter policy lunate_tenant on h.notes using (true)"},
+	{"policy-drift", "drop schema lunate cascade"},
+	{"partition-open",
+	 "create table h.visits_more partition of h.visits default; "},
+	{"partition-grant", "grant select on h.visits_old to app"},
+	{"seal-key", "create table lunate.seal_key (kid text); grant select on "
+		     "lunate.seal_key to public"},
+	{"view-definer", "create view h.all_notes as select * from h.notes"},
+	{"matview",
+	 "create materialized view h.kept as select * from h.notes; grant "
+	 "select on h.kept to app"},
+	{"function-definer",
+	 "create function h.peek() returns int language sql security definer "
+	 "as 'select 1'"},
+	{"function-path",
+	 "create function h.peek() returns int language sql security definer "
+	 "as 'select 1'"},
+	{"publication", "create publication leak for table h.notes",
+	 "drop publication leak"},
+	{"log-parameters",
+	 "alter role app set log_parameter_max_length_on_error = 100",
+	 "alter role app reset log_parameter_max_length_on_error"},
+	{"key-global", "alter table h.notes add unique (ssn)"},
+	{"key-global", "create unique index on h.notes (lower(text), id)"},
+	{"key-foreign",
+	 "create table h.list (id int primary key); alter table h.patient_"
+	 "clinics add note int references h.notes"},
+	{"cascade",
+	 "alter table h.patient_clinics add constraint fk2 foreign key "
+	 "(patient_id) references h.patients on delete cascade"},
+	{"index-missing", "drop index h.notes_clinic_id_idx"},
+};
+
+static void
+every_fault_is_seen_and_mended_by_its_fix(void **state)
+{
+	for (size_t i = 0; i < sizeof(faults) / sizeof(*faults); i++) {
+		const struct fault *f = &faults[i];
+		struct str fixes;
+
+		clean_begin();
+		str_init(&fixes);
+		if (count("app", f->lint, NULL) != 0)
+			fail_msg("%s: found where nothing is wrong", f->lint);
+		(void)server_sql(f->plant);
+		if (count("app", f->lint, &fixes) == 0)
+			fail_msg("%s: not seen: %s", f->lint, f->plant);
+		mend(&fixes);
+		if (count("app", f->lint, NULL) != 0)
+			fail_msg("%s: not mended by %s", f->lint, fixes.at);
+		if (f->undo != NULL)
+			(void)server_sql(f->undo);
+		str_fini(&fixes);
+	}
+}
+
+static void
+a_table_without_a_rule_and_a_rule_without_a_table_are_told(void **state)
+{
+	clean_begin();
+	assert_int_equal(count("app", "table-unruled", NULL), 0);
+	assert_int_equal(count("app", "table-missing", NULL), 0);
+	(void)server_sql("create table h.stray (id int); drop table h.items");
+	assert_int_equal(count("app", "table-unruled", NULL), 1);
+	assert_int_equal(count("app", "table-missing", NULL), 1);
+}
+
+static void
+an_extension_that_runs_text_is_told(void **state)
+{
+	clean_begin();
+	assert_int_equal(count("app", "extension", NULL), 0);
+	if (server_int("select count(*) from pg_available_extensions where "
+		       "name = 'dblink'") == 0)
+		skip();
+	(void)server_sql("create extension dblink");
+	assert_int_equal(count("app", "extension", NULL), 1);
+	(void)server_sql("drop extension dblink");
+}
+
+/* ---- what is closed ----------------------------------------------------- */
+
+static struct closed *
+closed_now(const char *user, const struct lints_ask *ask)
+{
+	struct closed *c;
+	struct lints l;
+
+	examine(&l, user, ask);
+	c = closed_new(&l);
+	examined(&l);
+	return c;
+}
+
+static void
+a_table_that_fails_is_closed_with_its_children_and_no_other(void **state)
+{
+	const struct lints_ask ask = {.rules = &isolation};
+	struct closed *c;
+
+	clean_begin();
+	c = closed_now("app", &ask);
+	assert_int_equal(closed_count(c), 0);
+	assert_null(closed_by(c, "h", "visits"));
+	closed_unpin(&c);
+	(void)server_sql("alter table h.visits disable row level security");
+	c = closed_now("app", &ask);
+	assert_string_equal(closed_by(c, "h", "visits"), "rls-off");
+	assert_string_equal(closed_by(c, "h", "items"), "parent-closed");
+	assert_null(closed_by(c, "h", "notes"));
+	assert_null(closed_by(c, "h", "patients"));
+	assert_int_equal(closed_count(c), 2);
+	closed_unpin(&c);
+}
+
+static void
+a_role_that_bypasses_policies_closes_all_unless_texts_are_rewritten(
+	void **state)
+{
+	struct isolation_rules rewrite = isolation;
+	const struct lints_ask both = {.rules = &isolation},
+			       texts = {.rules = &rewrite};
+	struct closed *c;
+
+	rewrite.mode = ISOLATION_REWRITE;
+	clean_begin();
+	c = closed_now("postgres", &both);
+	assert_string_equal(closed_by(c, "h", "codes"), "role-superuser");
+	closed_unpin(&c);
+	c = closed_now("postgres", &texts);
+	assert_null(closed_by(c, "h", "codes"));
+	closed_unpin(&c);
+}
+
+static void
+what_is_accepted_closes_nothing_and_is_told_still(void **state)
+{
+	static const struct lint_accept here[] = {
+		{"column-nullable", "h.notes"}};
+	static const struct lint_accept elsewhere[] = {
+		{"column-nullable", "h.note"}, {"rls-off", NULL}};
+	const struct lints_ask ask = {&isolation, here, 1},
+			       other = {&isolation, elsewhere, 2};
+	struct doctor_finding told = {0};
+	struct closed *c;
+	struct lints l;
+
+	clean_begin();
+	(void)server_sql("alter table h.notes alter clinic_id drop not null");
+	c = closed_now("app", &other);
+	assert_string_equal(closed_by(c, "h", "notes"), "column-nullable");
+	closed_unpin(&c);
+	examine(&l, "app", &ask);
+	for (unsigned i = 0; i < lints_found(&l); i++) {
+		struct lint_finding f = lints_finding(&l, i);
+
+		if (strcmp(f.lint->name, "column-nullable") == 0)
+			lints_tell(&f, &told);
+	}
+	assert_int_equal(told.level, DOCTOR_ADVICE);
+	assert_non_null(strstr(told.what, "accepted"));
+	c = closed_new(&l);
+	assert_int_equal(closed_count(c), 0);
+	closed_unpin(&c);
+	examined(&l);
+}
+
+static void
+what_cannot_be_asked_closes_all(void **state)
+{
+	const struct lints_ask ask = {.rules = &isolation};
+	struct closed *c;
+
+	clean_begin();
+	c = closed_now("nobody_by_this_name", &ask);
+	assert_string_equal(closed_by(c, "h", "codes"), "unasked");
+	closed_unpin(&c);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_fault_is_seen_and_mended_by_its_fix),
+		cmocka_unit_test(
+			a_table_without_a_rule_and_a_rule_without_a_table_are_told),
+		cmocka_unit_test(an_extension_that_runs_text_is_told),
+		cmocka_unit_test(
+			a_table_that_fails_is_closed_with_its_children_and_no_other),
+		cmocka_unit_test(
+			a_role_that_bypasses_policies_closes_all_unless_texts_are_rewritten),
+		cmocka_unit_test(
+			what_is_accepted_closes_nothing_and_is_told_still),
+		cmocka_unit_test(what_cannot_be_asked_closes_all),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, rls_end);
+}
