@@ -48,8 +48,8 @@ allocate(void *arg, void *p, size_t old, size_t size)
 /* ---- what files see ---------------------------------------------------- */
 
 static const char *const base_names[] = {
-	"assert", "error",    "ipairs",	  "next", "pairs",  "pcall",
-	"select", "tonumber", "tostring", "type", "unpack", "xpcall"};
+	"assert", "error",    "ipairs",	  "next", "pairs", "pcall",
+	"select", "tonumber", "tostring", "type", "unpack"};
 static const char *const table_names[] = {"concat", "insert", "maxn", "remove",
 					  "sort"};
 static const char *const math_names[] = {
@@ -80,6 +80,7 @@ copy_names(lua_State *L, struct copied c)
 /* Kept in the registry: what environments are made of.  No file ever reaches
  * one of these tables, only copies. */
 #define KEEP_BASE "lunate.base"
+#define MADE "lunate.made" /* the environment made last */
 
 static void
 add_library(lua_State *L, const char *name, struct copied c)
@@ -108,6 +109,28 @@ guard_strings(lua_State *L)
 	lua_pop(L, 2);
 }
 
+/* xpcall(f, handler, ...).  LuaJIT calls a handler inside of what raised; when
+ * that was the watchdog's hook, no hook reaches the handler, and one that does
+ * not end never would.  Here it is called when f is over. */
+static int
+guarded_call(lua_State *L)
+{
+	luaL_checkany(L, 2);
+	lua_pushvalue(L, 1);
+	lua_pushvalue(L, 2);
+	lua_replace(L, 1); /* handler handler ... f */
+	lua_replace(L, 2); /* handler f ... */
+	if (lua_pcall(L, lua_gettop(L) - 2, LUA_MULTRET, 0) == 0) {
+		lua_pushboolean(L, 1);
+		lua_replace(L, 1);
+		return lua_gettop(L);
+	}
+	lua_call(L, 1, 1);
+	lua_pushboolean(L, 0);
+	lua_insert(L, 1);
+	return 2;
+}
+
 static int
 open_all(lua_State *L)
 {
@@ -120,6 +143,8 @@ open_all(lua_State *L)
 	}
 	lua_pushvalue(L, LUA_GLOBALSINDEX);
 	copy_names(L, (struct copied){base_names, COUNT(base_names)});
+	lua_pushcfunction(L, guarded_call);
+	lua_setfield(L, -2, "xpcall");
 	add_library(L, "string",
 		    (struct copied){string_names, COUNT(string_names)});
 	add_library(L, "table",
@@ -133,16 +158,44 @@ open_all(lua_State *L)
 	return 0;
 }
 
+static const char *
+error_text(lua_State *L)
+{
+	return lua_type(L, -1) == LUA_TSTRING
+		       ? lua_tostring(L, -1)
+		       : "raised something that is no text";
+}
+
+static int
+say(struct sandbox *s, int rc, bool killed, struct err *e)
+{
+	const char *text = error_text(s->L);
+
+	if (killed)
+		err_set(e, LUNATE_EDEADLINE, "%s", text);
+	else if (rc == LUA_ERRMEM)
+		err_set(e, LUNATE_ETOOBIG,
+			"it needs more memory than the %zu "
+			"KiB a policy may use",
+			s->most >> 10);
+	else
+		err_set(e, rc == LUA_ERRSYNTAX ? LUNATE_ESYNTAX : LUNATE_EQUERY,
+			"%s", text);
+	lua_pop(s->L, 1);
+	if (rc == LUA_ERRMEM) /* what filled it goes with the call */
+		lua_gc(s->L, LUA_GCCOLLECT, 0);
+	return e->code;
+}
+
+/* A table becomes its copy. */
 static void
 copy_table(lua_State *L, int depth)
 {
 	lua_newtable(L); /* from to */
 	lua_pushnil(L);
 	while (lua_next(L, -3) != 0) { /* from to key value */
-		if (lua_istable(L, -1) && depth > 0) {
+		if (lua_istable(L, -1) && depth > 0)
 			copy_table(L, depth - 1);
-			lua_remove(L, -2);
-		}
 		lua_pushvalue(L, -2);
 		lua_insert(L, -2); /* from to key key value */
 		lua_rawset(L, -4);
@@ -150,12 +203,26 @@ copy_table(lua_State *L, int depth)
 	lua_remove(L, -2);
 }
 
-void
-sandbox_environment(struct sandbox *s)
+static int
+make_environment(lua_State *L)
 {
+	lua_getfield(L, LUA_REGISTRYINDEX, KEEP_BASE);
+	copy_table(L, 1);
+	lua_setfield(L, LUA_REGISTRYINDEX, MADE);
+	return 0;
+}
+
+int
+sandbox_environment(struct sandbox *s, struct err *e)
+{
+	int rc;
+
 	OBJ_CHECK(s, SANDBOX_MAGIC);
-	lua_getfield(s->L, LUA_REGISTRYINDEX, KEEP_BASE);
-	copy_table(s->L, 1);
+	rc = lua_cpcall(s->L, make_environment, NULL);
+	if (rc != 0)
+		return say(s, rc, false, e);
+	lua_getfield(s->L, LUA_REGISTRYINDEX, MADE);
+	return 0;
 }
 
 /* ---- life -------------------------------------------------------------- */
@@ -214,33 +281,6 @@ sandbox_free(struct sandbox **ps)
 }
 
 /* ---- running ----------------------------------------------------------- */
-
-static const char *
-error_text(lua_State *L)
-{
-	return lua_type(L, -1) == LUA_TSTRING
-		       ? lua_tostring(L, -1)
-		       : "raised something that is no text";
-}
-
-static int
-say(struct sandbox *s, int rc, bool killed, struct err *e)
-{
-	const char *text = error_text(s->L);
-
-	if (killed)
-		err_set(e, LUNATE_EDEADLINE, "%s", text);
-	else if (rc == LUA_ERRMEM)
-		err_set(e, LUNATE_ETOOBIG,
-			"it needs more memory than the %zu "
-			"KiB a policy may use",
-			s->most >> 10);
-	else
-		err_set(e, rc == LUA_ERRSYNTAX ? LUNATE_ESYNTAX : LUNATE_EQUERY,
-			"%s", text);
-	lua_pop(s->L, 1);
-	return e->code;
-}
 
 int
 sandbox_call(struct sandbox *s, int nargs, int nresults, struct err *e)

@@ -66,8 +66,9 @@ MUST_USE
 int sandbox_call(struct sandbox *s, int nargs, int nresults, struct err *e);
 
 /* Pushes a fresh environment: copies of what a policy may use, so that what one
- * file changes no other file sees. */
-void sandbox_environment(struct sandbox *s);
+ * file changes no other file sees.  LUNATE_ETOOBIG. */
+MUST_USE
+int sandbox_environment(struct sandbox *s, struct err *e);
 
 size_t sandbox_bytes(const struct sandbox *s); /* in use now */
 

@@ -390,6 +390,16 @@ find_plain(lua_State *L, const char *s, const char *text_end)
 	return 2;
 }
 
+/* As in Lua: a ')' or ']' alone does not make a pattern of a text. */
+static bool
+is_plain(const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (p[i] != '\0' && strchr("^$*+?.([%-", p[i]) != NULL)
+			return false;
+	return true;
+}
+
 /* What find and match share: at the first place where it fits. */
 static int
 search(lua_State *L, bool find)
@@ -405,7 +415,7 @@ search(lua_State *L, bool find)
 	bool anchored = plen > 0 && *p == '^';
 
 	luaL_checkstack(L, CAPTURES_MOST + 2, "captures");
-	if (find && lua_toboolean(L, 4))
+	if (find && (lua_toboolean(L, 4) || is_plain(p, plen)))
 		return find_plain(L, s, m.text_end);
 	for (p += anchored; s <= m.text_end; s++) {
 		m.ncaptures = m.depth = 0;
