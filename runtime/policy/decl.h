@@ -16,7 +16,8 @@
  *	all { a, b }                            all(a, b)
  *	hours("Mon-Fri 07:00-19:00", "UTC")     hours("Mon-Fri ...", "UTC")
  *
- * A FUNCTION is a number under which the policy VM keeps it (hook.h).
+ * A FUNCTION is kept as one: where a vocabulary allows it, its feature is to
+ * come.
  *
  * Memory: everything of a bundle lies in its arena.  Thread: immutable.
  */
@@ -44,10 +45,10 @@ struct decl_value {
 	enum decl_type type;
 	bool yes;
 	double number;
+	char unit;	  /* NUMBER: 's' seconds, 'B' bytes, 0 none */
 	const char *text; /* TEXT: 0-terminated; TERM: the operator */
 	unsigned len;	  /* of text */
-	unsigned function;
-	unsigned n; /* LIST, MAP, TERM */
+	unsigned n;	  /* LIST, MAP, TERM */
 	const struct decl_value *items;
 	const char *const *keys; /* MAP */
 	int line;		 /* where it was made; 0: not known */
@@ -55,7 +56,7 @@ struct decl_value {
 
 struct decl {
 	const struct vocab_word *word;
-	const char *file; /* "isolation.lua" */
+	const char *file; /* as errors call it: "policies/isolation.lua" */
 	int line;
 	const char *name;	  /* or NULL */
 	struct decl_value fields; /* a MAP, checked against the vocabulary */
@@ -73,7 +74,14 @@ struct decl_list {
 const struct decl_value *decl_field(const struct decl_value *map,
 				    const char *key);
 
-/* "policies/access.lua:12: " + text; returns `code`. */
+/* A field that is a text, or NULL; is it this text? */
+const char *decl_text(const struct decl_value *map, const char *key);
+bool decl_is(const struct decl_value *map, const char *key, const char *word);
+
+/* A text or a list of them: how many; the first one in *out.  v may be NULL. */
+unsigned decl_texts(const struct decl_value *v, const struct decl_value **out);
+
+/* LUNATE_ECONFIG, "policies/access.lua:12: permit \"x\": " + text. */
 int decl_fail(struct err *e, const struct decl *d, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
 
