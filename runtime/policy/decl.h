@@ -19,7 +19,7 @@
  * A FUNCTION is kept as one: where a vocabulary allows it, its feature is to
  * come.
  *
- * Memory: everything of a bundle lies in its arena.  Thread: immutable.
+ * Memory: everything of a folder lies in one arena.  Thread: immutable.
  */
 #ifndef DECL_H
 #define DECL_H

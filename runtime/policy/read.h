@@ -12,7 +12,7 @@
  *
  *   seconds minutes hours days weeks years     a NUMBER of seconds
  *   kilobytes megabytes gigabytes              a NUMBER of bytes
- *   row.x ctx.x  all any no has_role hours ip     TERMs, where conditions may be
+ *   row.x ctx.x  all any no has_role hours ip     TERMs, where they may be
  *   term:method(...)                           TERM method(term, ...)
  *
  * Memory: declarations lie in the arena given.

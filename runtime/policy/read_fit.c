@@ -45,15 +45,21 @@ find_word(const struct read_ask *ask, int line, const char *word)
 	return (struct spot){line, 1};
 }
 
-/* The error stands at the word `at` of declaration d. */
-static int fail(struct reading *r, const struct decl *d, const char *at,
-		const char *fmt, ...) PRINTF_LIKE(4, 5);
+/* What an error is about: a word of a declaration. */
+struct about {
+	struct reading *r;
+	const struct decl *d;
+	const char *word;
+};
+
+static int fail(const struct about *at, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 static int
-fail(struct reading *r, const struct decl *d, const char *at, const char *fmt,
-     ...)
+fail(const struct about *at, const char *fmt, ...)
 {
-	struct spot where = find_word(r->ask, d->line, at);
+	const struct decl *d = at->d;
+	struct reading *r = at->r;
+	struct spot where = find_word(r->ask, d->line, at->word);
 	char text[300];
 	va_list ap;
 
@@ -144,10 +150,11 @@ check_choice(struct reading *r, const struct decl *d,
 	for (char *w; (w = strsep(&at, "|")) != NULL;)
 		near_try(&n, w);
 	if (near_best(&n) != NULL)
-		return fail(r, d, f->name,
+		return fail(&(struct about){r, d, f->name},
 			    "%s is one of %s; did you mean \"%s\"?", f->name,
 			    f->choices, near_best(&n));
-	return fail(r, d, f->name, "%s is one of %s", f->name, f->choices);
+	return fail(&(struct about){r, d, f->name}, "%s is one of %s", f->name,
+		    f->choices);
 }
 
 static int
@@ -161,7 +168,8 @@ check_field(struct reading *r, const struct decl *d, unsigned i)
 	if (f != NULL) {
 		wanted = misfit(f->type, v);
 		if (wanted != NULL)
-			return fail(r, d, key, "%s is %s", key, wanted);
+			return fail(&(struct about){r, d, key}, "%s is %s", key,
+				    wanted);
 		return f->type == VOCAB_WORD ? check_choice(r, d, f, v->text)
 					     : 0;
 	}
@@ -169,17 +177,18 @@ check_field(struct reading *r, const struct decl *d, unsigned i)
 	for (unsigned k = 0; k < d->word->nfields; k++)
 		near_try(&n, d->word->fields[k].name);
 	if (near_best(&n) != NULL)
-		return fail(r, d, key,
+		return fail(&(struct about){r, d, key},
 			    "%s is no field of %s; did you mean '%s'?", key,
 			    d->word->name, near_best(&n));
-	return fail(r, d, key, "%s is no field of %s", key, d->word->name);
+	return fail(&(struct about){r, d, key}, "%s is no field of %s", key,
+		    d->word->name);
 }
 
 int
 read_fits(struct reading *r, const struct decl *d)
 {
 	if (d->fields.type != DECL_MAP)
-		return fail(r, d, d->word->name,
+		return fail(&(struct about){r, d, d->word->name},
 			    "its fields have names: { name = value }");
 	for (unsigned i = 0; i < d->fields.n; i++)
 		if (check_field(r, d, i) < 0)
@@ -188,8 +197,8 @@ read_fits(struct reading *r, const struct decl *d)
 		const struct vocab_field *f = &d->word->fields[i];
 
 		if (f->required && decl_field(&d->fields, f->name) == NULL)
-			return fail(r, d, d->word->name, "%s is missing (%s)",
-				    f->name, f->meaning);
+			return fail(&(struct about){r, d, d->word->name},
+				    "%s is missing (%s)", f->name, f->meaning);
 	}
 	return 0;
 }

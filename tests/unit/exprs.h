@@ -69,7 +69,8 @@ x_parts(enum expr_kind kind, unsigned n, struct expr *const *parts)
 	struct expr **args = arena_new(&exprs_arena, (n + 1) * sizeof(*args));
 	struct expr *x = x_new(kind);
 
-	memcpy(args, parts, n * sizeof(*args));
+	for (unsigned i = 0; i < n; i++)
+		args[i] = parts[i];
 	x->args = args;
 	x->nargs = n;
 	return x;

@@ -384,7 +384,7 @@ a_context_stands_in_the_session_while_its_call_runs(void **state)
 			   "jsonb_build_array('doctor', 'admin'), 'location', "
 			   "'l', 'ip', '10.0.0.1', 'device', 'd', 'purpose', "
 			   "'p', 'trace', 't', 'tenants', "
-			   "'{\"clinic-7\"}')"),
+			   "'{clinic-7}')"),
 		"t");
 	assert_string_equal(seen_by(NULL, "select coalesce(" CTX ", '')"), "");
 	lunate_context_free(&c);

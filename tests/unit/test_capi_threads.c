@@ -25,6 +25,7 @@ struct hand {
 
 static struct hand hands[THREADS];
 static atomic_int working;
+static atomic_bool calm; /* what the storm waits for has not happened yet */
 
 static int
 begin(void **state)
@@ -130,7 +131,7 @@ stormy_main(void *arg)
 {
 	struct hand *h = arg;
 
-	for (int i = 0; i < EACH; i++) {
+	for (int i = 0; i < EACH || atomic_load(&calm); i++) {
 		write_one(h, i);
 		read_one(h, i);
 	}
@@ -242,10 +243,12 @@ when_the_server_crashes_each_write_is_once_or_in_doubt(void **state)
 
 	capi_until("select count(*) <= 1 from pg_stat_activity where "
 		   "application_name = 'lunate'");
+	atomic_store(&calm, true);
 	start_all(stormy_main);
 	pid = one_backend();
 	assert_true(pid > 0);
 	assert_int_equal(kill(pid, SIGKILL), 0);
+	atomic_store(&calm, false);
 	join_all();
 	server_ready();
 	check_writes();

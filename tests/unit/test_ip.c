@@ -84,8 +84,8 @@ what_is_no_address_is_refused(void **state)
 		"localhost",
 		"::ffff:10.0.0.1.5",
 		"12345::1",
-		"1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc:"
-		"dddd:eeee:ffff:0000:1111",
+		("1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc:"
+		 "dddd:eeee:ffff:0000:1111"),
 	};
 	struct ip a;
 
