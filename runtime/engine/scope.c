@@ -8,6 +8,7 @@
 #include "fault.h"
 #include "refusal.h"
 #include "vet.h"
+#include "whose.h"
 
 /* Sets of WAYS; what was not used for longest in its set gives way. */
 #define WAYS 4
@@ -283,34 +284,11 @@ scope_free(struct scope **ps)
 
 /* ---- who may run it ---------------------------------------------------- */
 
-static unsigned
-form_of(enum tenant_type type)
-{
-	static const unsigned forms[] = {CONTEXT_UUID, CONTEXT_INT4,
-					 CONTEXT_INT8, CONTEXT_TEXT};
-
-	return forms[type];
-}
-
 int
 scope_allows(const struct scoped *s, const struct tenant_rules *rules,
 	     const struct context *c, struct err *e)
 {
-	if (!s->needs_tenant)
-		return 0;
-	if (c == NULL || c->ntenants == 0)
-		return refuse(e, REFUSE_NO_TENANT,
-			      "the statement touches rows of tenants and the "
-			      "context has none; run it in db:with_tenant "
-			      "(lunate_context), or as system");
-	if (s->needs_one && c->ntenants > 1)
-		return refuse(e, REFUSE_TENANT,
-			      "the context has a set of tenants; a write needs "
-			      "exactly one");
-	if ((c->forms & form_of(rules->type)) == 0)
-		return refuse(e, REFUSE_TENANT,
-			      "the context's tenant is no %s, which "
-			      "isolation.lua says tenants are",
-			      tenant_type_name(rules->type));
-	return 0;
+	const struct whose_ask ask = {c, rules->type, s->needs_one};
+
+	return s->needs_tenant ? whose_allows(&ask, e) : 0;
 }

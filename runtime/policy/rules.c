@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "rules.h"
 
-#include "mem.h"
+#include "texts.h"
 
 struct rules *
 rules_new(void)
@@ -10,6 +10,7 @@ rules_new(void)
 
 	OBJ_INIT(r, RULES_MAGIC);
 	r->refs = 1;
+	arena_init(&r->arena, NULL, 0);
 	r->classes[RULES_READ] = (struct class_rules){15000, 2};
 	r->classes[RULES_WRITE] = (struct class_rules){30000, 1};
 	r->classes[RULES_CRITICAL] = (struct class_rules){60000, 3};
@@ -61,6 +62,9 @@ rules_unpin(struct rules **pr)
 	OBJ_TAKE(r, pr, RULES_MAGIC);
 	if (__atomic_sub_fetch(&r->refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
+	if (r->texts != NULL)
+		texts_unpin(&r->texts);
+	arena_fini(&r->arena);
 	OBJ_FINI(r);
 	mem_free(r);
 }

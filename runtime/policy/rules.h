@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "mem.h"
 #include "obj.h"
 
 enum rules_class { RULES_READ, RULES_WRITE, RULES_CRITICAL, RULES_CLASSES };
@@ -55,6 +56,7 @@ enum isolation_mode {
 };
 
 struct tenant_rules;
+struct texts;
 struct access_rules;
 
 struct isolation_rules {
@@ -76,6 +78,10 @@ struct rules {
 	struct retry_rules retry;
 	struct isolation_rules isolation;
 	const struct access_rules *access; /* NULL: there is no access.lua */
+	struct arena arena;		   /* of all that the rules point to */
+	struct texts *texts; /* what they were made of; NULL: no folder */
+	unsigned not_yet;    /* files (1 << place in vocab_files) that declare
+			       * what has no effect in this version */
 	/* Hash of the files that can change a result (isolation, access,
 	 * encryption, optimizer); 0 without a folder. */
 	uint64_t decision_epoch;

@@ -126,7 +126,8 @@ x_list(enum expr_kind kind, struct expr_operand left, unsigned n,
 					      (n + 1) * sizeof(*copy));
 	struct expr *x = x_new(kind);
 
-	memcpy(copy, list, n * sizeof(*copy));
+	for (unsigned i = 0; i < n; i++)
+		copy[i] = list[i];
 	x->left = left;
 	x->list = copy;
 	x->nlist = n;
