@@ -9,7 +9,9 @@
 struct sample {
 	struct world world;
 	const struct tenant_rules *rules;
-	struct world_table *tables; /* as rules->tables */
+	struct world_table *tables;   /* as rules->tables */
+	struct world_table *catalogs; /* what the statement calls pg_... */
+	unsigned ncatalogs;
 };
 
 /* ---- columns ----------------------------------------------------------- */
@@ -116,6 +118,47 @@ fill(struct sample *s, struct arena *a, const struct tree *t)
 	}
 }
 
+/* ---- catalogs ---------------------------------------------------------- */
+
+static const struct world_table *
+catalog(const struct sample *s, const char *name)
+{
+	for (unsigned i = 0; i < s->ncatalogs; i++)
+		if (strcmp(s->catalogs[i].name, name) == 0)
+			return &s->catalogs[i];
+	return NULL;
+}
+
+static void
+add_catalogs(struct sample *s, struct arena *a, const struct tree *t)
+{
+	const struct tree_token *token;
+	size_t len, n = tree_tokens(t, &token);
+	const char *text = tree_text(t, &len), *name;
+
+	s->catalogs = arena_new(a, (n + 1) * sizeof(*s->catalogs));
+	for (size_t i = 0; i < n; i++) {
+		if (token[i].kind != TOKEN_WORD)
+			continue;
+		name = read_name(a, text + token[i].start,
+				 token[i].end - token[i].start);
+		if (catalog(s, name) == NULL)
+			s->catalogs[s->ncatalogs++] = (struct world_table){
+				.schema = "pg_catalog",
+				.name = name,
+				.kind = WORLD_TABLE};
+	}
+}
+
+static bool
+is_catalog(const char *schema, const char *name)
+{
+	if (schema == NULL)
+		return strncmp(name, "pg_", 3) == 0;
+	return strcmp(schema, "pg_catalog") == 0 ||
+	       strcmp(schema, "information_schema") == 0;
+}
+
 /* ---- answers ----------------------------------------------------------- */
 
 /* Without a schema: the only rule of that name, or the first. */
@@ -129,7 +172,7 @@ on_table(const void *arg, const char *schema, const char *name)
 		    (schema == NULL ||
 		     strcmp(s->tables[i].schema, schema) == 0))
 			return &s->tables[i];
-	return NULL;
+	return is_catalog(schema, name) ? catalog(s, name) : NULL;
 }
 
 static bool
@@ -174,6 +217,7 @@ sample_new(struct arena *a, const struct tenant_rules *rules,
 	s->world = (struct world){s, on_table, on_function, on_operator,
 				  on_type};
 	fill(s, a, statement);
+	add_catalogs(s, a, statement);
 	return s;
 }
 
