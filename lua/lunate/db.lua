@@ -164,8 +164,8 @@ end
 local said_so = false
 
 -- Nothing isolates while no policy says how; said once, not to be missed.
-local function warn_unisolated()
-  if said_so then
+local function warn_unisolated(db)
+  if said_so or core.isolated(db.ud) then
     return
   end
   said_so = true
@@ -182,7 +182,7 @@ function Database:with_tenant(id, fn)
   if type(id) ~= "string" and type(id) ~= "number" and type(id) ~= "table" then
     error("with_tenant wants a tenant, or a table of them, first", 2)
   end
-  warn_unisolated()
+  warn_unisolated(self)
   return context.with_tenant(id, fn, self)
 end
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "ctl.h"
 
+#include "ctl_policy.h"
 #include "figures.h"
 #include "health.h"
 #include "lines.h"
@@ -21,6 +22,7 @@ struct ctl {
 	struct lines *lines; /* NULL before CTL_AFTER_US */
 	struct loop_timer start;
 	struct list later; /* struct later */
+	struct ctl_policy policy;
 	struct str path;
 };
 
@@ -225,6 +227,31 @@ run_log_level(const struct request *q)
 	       json_pack("{ss}", "log_level", log_level_word(lg->level)));
 }
 
+/* Takes the result. */
+static void
+on_policy(void *arg, const struct ctl_policy_ask *ask, json_t *result,
+	  const struct err *e)
+{
+	struct ctl *c = arg;
+	struct lines_peer *p = lines_peer(c->lines, ask->peer);
+
+	if (p == NULL)
+		json_decref(result);
+	else if (result != NULL)
+		answer(p, ask->id, result);
+	else
+		refuse(p, ask->id, e);
+}
+
+static void
+run_policy(const struct request *q)
+{
+	const struct ctl_policy_ask ask = {lines_number(q->peer), q->id,
+					   q->arg};
+
+	ctl_policy_ask(&q->ctl->policy, &ask);
+}
+
 static void (*const runs[])(const struct request *q) = {
 #define CTL_RUN(name, arg, help) run_##name,
 	CTL_COMMANDS(CTL_RUN)
@@ -367,6 +394,11 @@ ctl_new(struct worker *w)
 	OBJ_INIT(c, CTL_MAGIC);
 	c->w = w;
 	list_init(&c->later);
+	list_init(&c->policy.jobs);
+	c->policy.rt = w->rt;
+	c->policy.loop = w->loop;
+	c->policy.arg = c;
+	c->policy.answer = on_policy;
 	str_init(&c->path);
 	loop_timer_init(&c->start, w->loop, on_start);
 	loop_timer_start(&c->start, CTL_AFTER_US);
@@ -388,6 +420,7 @@ ctl_free(struct ctl **pc)
 	OBJ_TAKE(c, pc, CTL_MAGIC);
 	LIST_EACH_SAFE (link, &c->later)
 		free_later(LIST_ENTRY(link, struct later, link));
+	ctl_policy_end(&c->policy);
 	loop_timer_stop(&c->start);
 	if (c->lines != NULL)
 		lines_free(&c->lines);

@@ -36,6 +36,7 @@
 	X(pool, "", "connections, and who holds them") \
 	X(health, "", "asks the server, as db:health() does") \
 	X(metrics, "", "all figures, with unit and meaning") \
+	X(policy, "[reload|use N]", "rules in force, reads the folder, or goes back to generation N") \
 	X(log_level, "[debug|info|warn|error]", "shows or changes what is logged")
 
 /* clang-format on */

@@ -124,8 +124,6 @@ core_config_list(lua_State *L)
 	config_notes_init(&notes);
 	lua_db_defaults(&c);
 	rc = lua_db_options(L, &c, &notes, &e);
-	if (rc == 0)
-		rc = runtime_obeys(&c, &e);
 	if (rc == 0) {
 		push_listing(L, &c);
 		push_notes(L, &notes);

@@ -23,6 +23,7 @@ void lua_admin_open(lua_State *L);
 void lua_events_open(lua_State *L);
 void lua_health_open(lua_State *L);
 void lua_ctl_open(lua_State *L);
+void lua_policy_open(lua_State *L);
 
 /* Makes a metatable whose __index is itself. */
 void lua_core_class(lua_State *L, const char *name, const luaL_Reg *methods);

@@ -129,6 +129,7 @@ open_core(lua_State *L)
 	lua_events_open(L);
 	lua_health_open(L);
 	lua_ctl_open(L);
+	lua_policy_open(L);
 	lua_hosted_open(L);
 	task_push_token(L);
 	lua_setfield(L, -2, "token");

@@ -59,7 +59,13 @@
 	X(HEALTH_DEGRADED, "database.health.degraded", "CRITICAL", \
 	  "a health check found what the one before did not") \
 	X(HEALTH_RESTORED, "database.health.restored", "HIGH", \
-	  "a health check found the server well again")
+	  "a health check found the server well again") \
+	X(POLICY_LOADED, "policy.loaded", "NORMAL", \
+	  "rules of the policy folder are in force") \
+	X(POLICY_REFUSED, "policy.refused", "HIGH", \
+	  "the policy folder was refused, and the rules in force stay") \
+	X(POLICY_STALE, "policy.stale", "CRITICAL", \
+	  "the policy folder was broken for too long, and tables are closed")
 
 /* clang-format on */
 enum event_type {

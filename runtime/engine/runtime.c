@@ -8,6 +8,7 @@
 #include "notes.h"
 #include "op.h"
 #include "pgurl.h"
+#include "policies.h"
 #include "process.h"
 #include "str.h"
 
@@ -63,17 +64,30 @@ set_log(struct runtime *rt)
 		 NULL);
 }
 
-/* Rules that are believed to hold and do not are worse than none: a folder of
- * policies that this build cannot obey is refused. */
-int
-runtime_obeys(const struct config *c, struct err *e)
+static bool
+has_folder(const struct config *c)
 {
-	if (c->policies == NULL || strcmp(c->policies, CONFIG_NO_FOLDER) == 0)
-		return 0;
-	return err_set(e, LUNATE_ECONFIG,
-		       "LUNATE_POLICIES names a folder, and this version reads "
-		       "no policy files yet: nothing in it would be enforced; "
-		       "unset it, or say policies=false to run without");
+	return c->policies != NULL &&
+	       strcmp(c->policies, CONFIG_NO_FOLDER) != 0;
+}
+
+static int
+open_policies(struct runtime *rt, struct err *e)
+{
+	const struct policies_opts opts = {
+		.folder = rt->config.policies,
+		.schema = rt->config.schema,
+		.max_stale_ms = rt->config.policies_max_stale,
+		.rules = &rt->rules,
+		.log = &rt->log,
+		.events = rt->events};
+
+	if (has_folder(&rt->config))
+		return policies_open(&rt->policies, &opts, e);
+	log_info(&rt->log, "policy",
+		 "no policy folder: nothing isolates, and limits are those of "
+		 "the options");
+	return 0;
 }
 
 static int
@@ -221,7 +235,7 @@ runtime_open(struct runtime **out, struct config *config, struct loop *loop,
 	pthread_mutex_init(&rt->lock, NULL);
 	list_init(&rt->all);
 	set_log(rt);
-	if (runtime_obeys(&rt->config, e) < 0 || read_url(rt, e) < 0) {
+	if (read_url(rt, e) < 0) {
 		free_runtime(rt);
 		return e->code;
 	}
@@ -235,6 +249,10 @@ runtime_open(struct runtime **out, struct config *config, struct loop *loop,
 	publish_defaults(rt);
 	rt->crew = crew_new(4);
 	make_events(rt, loop);
+	if (open_policies(rt, e) < 0) {
+		runtime_unpin(&rt);
+		return e->code;
+	}
 	rt->workers = runtime_join(rt, loop);
 	*out = rt;
 	runtime_unpin(&rt);
@@ -279,6 +297,8 @@ runtime_unpin(struct runtime **prt)
 	if (__atomic_sub_fetch(&rt->refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
 	crew_free(&rt->crew, 2000);
+	if (rt->policies != NULL)
+		policies_close(&rt->policies);
 	rules_source_fini(&rt->rules);
 	events_free(&rt->events);
 	budget_fini(&rt->budget);

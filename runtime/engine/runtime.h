@@ -32,6 +32,7 @@
 #include "worker.h"
 
 struct op;
+struct policies;
 
 struct runtime {
 	unsigned magic;
@@ -40,6 +41,7 @@ struct runtime {
 	struct log log;
 	struct crew *crew;
 	struct rules_source rules;
+	struct policies *policies; /* NULL: no folder */
 	struct pgurl *url;
 	struct pool_rules pool_rules;
 	struct pool_target target;
@@ -66,11 +68,6 @@ struct runtime {
 MUST_USE
 int runtime_open(struct runtime **out, struct config *config, struct loop *loop,
 		 struct err *e);
-
-/* Does this build do what a checked configuration asks for?  runtime_open()
- * asks too; no URL is needed here. */
-MUST_USE
-int runtime_obeys(const struct config *c, struct err *e);
 
 /* One more worker, on the caller's thread and loop. */
 struct worker *runtime_join(struct runtime *rt, struct loop *loop);

@@ -288,7 +288,10 @@ int
 scope_allows(const struct scoped *s, const struct tenant_rules *rules,
 	     const struct context *c, struct err *e)
 {
-	const struct whose_ask ask = {c, rules->type, s->needs_one};
+	struct whose_ask ask = {.context = c, .needs_one = s->needs_one};
 
-	return s->needs_tenant ? whose_allows(&ask, e) : 0;
+	if (!s->needs_tenant)
+		return 0;
+	ask.type = rules->type;
+	return whose_allows(&ask, e);
 }

@@ -7,7 +7,7 @@
  * numbers.  Errors are "file:line: word "name": text".
  *
  *   isolation   which rows belong to whom (sql/tenant.h)
- *   resilience  limits of time, and retries
+ *   resilience  retries, and the waits between them
  *
  * Always true: rules that were built hold for every statement; what a file
  *              does not say stays as it was in the rules given.

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * build_resilience - resilience.lua: limits of time, and retries.
+ * build_resilience - resilience.lua: retries, and the waits between them.
+ *
+ * The timeout of a class is checked and not taken: connections have theirs from
+ * the options since their login.  It and the breaker's numbers are noted in
+ * rules->not_yet.
  */
 #include <math.h>
 #include <string.h>
@@ -29,8 +33,9 @@ static int
 take_class(const struct decl *d, struct class_rules *c, struct err *e)
 {
 	const struct decl_value *v = decl_field(&d->fields, "retries");
+	int64_t unused;
 
-	if (take_time(d, "timeout", &c->timeout_ms, e) < 0)
+	if (take_time(d, "timeout", &unused, e) < 0)
 		return e->code;
 	if (v == NULL)
 		return 0;
@@ -50,6 +55,16 @@ class_of(const struct decl *d)
 	return strcmp(d->name, "write") == 0 ? RULES_WRITE : RULES_CRITICAL;
 }
 
+static bool
+without_effect(const struct decl_list *l)
+{
+	for (unsigned i = 0; i < l->n; i++)
+		if (strcmp(l->decls[i].word->name, "breaker") == 0 ||
+		    decl_field(&l->decls[i].fields, "timeout") != NULL)
+			return true;
+	return false;
+}
+
 int
 build_resilience(const struct build *b, struct err *e)
 {
@@ -61,6 +76,9 @@ build_resilience(const struct build *b, struct err *e)
 	while ((d = build_next(l, "class", &i)) != NULL)
 		if (take_class(d, &b->rules->classes[class_of(d)], e) < 0)
 			return e->code;
+	if (without_effect(l))
+		b->rules->not_yet |= 1u << (vocab_file("resilience", 10) -
+					    vocab_files);
 	i = 0;
 	d = build_next(l, "retry", &i);
 	if (d == NULL)

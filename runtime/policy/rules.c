@@ -27,19 +27,21 @@ rules_source_init(struct rules_source *s, struct rules *first)
 	rules_publish(s, first);
 }
 
-void
+uint64_t
 rules_publish(struct rules_source *s, struct rules *r)
 {
 	struct rules *old;
+	uint64_t id;
 
 	OBJ_CHECK(r, RULES_MAGIC);
 	pthread_mutex_lock(&s->lock);
 	old = s->current;
-	r->id = ++s->last_id;
+	id = r->id = ++s->last_id;
 	s->current = r;
 	pthread_mutex_unlock(&s->lock);
 	if (old != NULL)
 		rules_unpin(&old);
+	return id;
 }
 
 struct rules *

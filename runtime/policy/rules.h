@@ -99,8 +99,8 @@ struct rules *rules_new(void);
 void rules_source_init(struct rules_source *s, struct rules *first);
 
 /* From here on `r` is what rules_pin() gives; the old one lives until its
- * last operation ends. */
-void rules_publish(struct rules_source *s, struct rules *r);
+ * last operation ends.  Its id. */
+uint64_t rules_publish(struct rules_source *s, struct rules *r);
 
 struct rules *rules_pin(struct rules_source *s);
 void rules_unpin(struct rules **pr);

@@ -109,7 +109,7 @@ static const struct vocab_word access_words[] = {
 /* ---- resilience ---------------------------------------------------------- */
 
 static const struct vocab_field class_fields[] = {
-	{"timeout", VOCAB_SECONDS, NULL, false, "longest run on the server"},
+	{"timeout", VOCAB_SECONDS, NULL, false, "longest run on the server (no effect yet)"},
 	{"retries", VOCAB_NUMBER, NULL, false, "further attempts when nothing was left behind"},
 };
 static const struct vocab_field retry_fields[] = {

@@ -84,7 +84,7 @@ describe("lunate config", function()
 
   it("refuses what lunate.open refuses, in the same words", function()
     for _, env in ipairs { { DB_POOL_MAX = "9x" },
-      { DB_POOL_MAX = "5", DB_POOL_MIN = "6" }, { LUNATE_POLICIES = "/tmp" },
+      { DB_POOL_MAX = "5", DB_POOL_MIN = "6" },
       { DATABASE_URL = "mysql://h/d" },
       { REDIS_URL = "rediss://h/0" } } do
       local r = config(env)

@@ -420,9 +420,9 @@ describe("an error of a script", function()
 end)
 
 describe("a folder of policies", function()
-  it("that this build cannot obey is refused, not ignored", function()
-    local err = live.refused("config", lunate.open {
-      url = "postgres://h/d", policies = "/srv/policies" })
-    live.says(err, "LUNATE_POLICIES", "policies=false")
+  it("that is named and is not there stops the start", function()
+    local err = live.refused("io", lunate.open {
+      url = "postgres://h/d", policies = "/nowhere/policies" })
+    live.says(err, "/nowhere/policies", "No such file")
   end)
 end)

@@ -9,7 +9,7 @@ function M.define(parser)
     :convert(runtimes.pid)
   parser:flag("--json", "Print the answer as JSON.")
   parser:argument("request", "help, ping, version, status, config, pool, "
-    .. "health, metrics, log_level; without one: list the runtimes.")
+    .. "health, metrics, policy, log_level; without one: list the runtimes.")
     :args("?")
   parser:argument("value", "What the request wants."):args("?")
   parser:epilog("A runtime is found by its socket, STATE_DIR/run/PID-N.sock.  "

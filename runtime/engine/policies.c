@@ -1,0 +1,521 @@
+/* SPDX-License-Identifier: MIT */
+#include "policies.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "load.h"
+#include "loop.h"
+#include "mem.h"
+#include "texts.h"
+#include "vocab.h"
+#include "watch.h"
+#include "watchdog.h"
+
+/* Of a generation: where its rules came from. */
+struct past {
+	uint64_t generation;
+	struct texts *texts; /* pinned */
+	int64_t wall_us;
+	char why[48]; /* "start", "saved", "use 3" */
+};
+
+struct policies {
+	unsigned magic;
+#define POLICIES_MAGIC 0x9011c1e5
+	char *folder, *schema;
+	int64_t max_stale_us;
+	struct rules_source *rules;
+	struct rules *base;
+	struct log *log;
+	struct events *events;
+	struct watchdog *dog;
+
+	pthread_mutex_t lock; /* of all that follows */
+	struct past history[POLICIES_HISTORY];
+	unsigned npast;
+	uint64_t looked_at; /* hash of the folder when it was read last */
+	struct err broken;  /* code 0: it is not */
+	int64_t broken_us;  /* since when; loop clock */
+	bool closed;	    /* because it was broken for too long */
+	bool told_barrier;
+
+	/* of the thread alone */
+	pthread_t thread;
+	struct loop *loop;
+	struct watch *watch;
+	struct loop_timer stale;
+	struct loop_letter stop;
+};
+
+static int64_t
+wall_us(void)
+{
+	struct timeval t;
+
+	gettimeofday(&t, NULL);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_usec;
+}
+
+/* ---- news -------------------------------------------------------------- */
+
+static void
+tell(struct policies *p, enum event_type type, json_t *payload)
+{
+	const struct event_news news = {
+		.type = type, .wall_us = wall_us(), .payload = payload};
+
+	events_raise(p->events, &news);
+}
+
+static void
+tell_loaded(struct policies *p, const struct past *at)
+{
+	log_info(p->log, "policy", "policies in force",
+		 LOG_INT("generation", (int64_t)at->generation),
+		 LOG_STR("folder", p->folder), LOG_STR("why", at->why));
+	if (events_wanted(p->events, EVENT_POLICY_LOADED))
+		tell(p, EVENT_POLICY_LOADED,
+		     json_pack("{sI so ss}", "generation",
+			       (json_int_t)at->generation, "folder",
+			       event_text(p->folder), "why", at->why));
+}
+
+static void
+tell_refused(struct policies *p, uint64_t generation, const struct err *e)
+{
+	log_error(p->log, "policy",
+		  "the policy folder is refused; the rules in force stay",
+		  LOG_INT("generation", (int64_t)generation),
+		  LOG_STR("why", e->text));
+	if (events_wanted(p->events, EVENT_POLICY_REFUSED))
+		tell(p, EVENT_POLICY_REFUSED,
+		     json_pack("{sI so so}", "generation",
+			       (json_int_t)generation, "folder",
+			       event_text(p->folder), "message",
+			       event_text(e->text)));
+}
+
+static void
+tell_not_yet(struct policies *p, const struct rules *r)
+{
+	for (unsigned i = 0; i < VOCAB_FILES; i++)
+		if (r->not_yet & (1u << i))
+			log_warn(p->log, "policy",
+				 "declarations without effect in this version",
+				 LOG_STR("file", vocab_files[i].name));
+}
+
+/* ---- loading ----------------------------------------------------------- */
+
+/* What this version cannot hold is not promised. */
+static int
+hold_back(struct policies *p, struct rules *r, struct err *e)
+{
+	struct isolation_rules *i = &r->isolation;
+
+	if (i->state != ISOLATION_ON)
+		return 0;
+	if (i->mode == ISOLATION_RLS || i->seal)
+		return err_set(e, LUNATE_ECONFIG,
+			       "%s/isolation.lua: database: %s needs a check "
+			       "of the database's row policies that this "
+			       "version does not make; say mode = \"rewrite\"",
+			       p->folder, i->seal ? "seal" : "mode \"rls\"");
+	if (i->mode == ISOLATION_BOTH && !p->told_barrier) {
+		log_warn(p->log, "policy",
+			 "row policies of the database are not looked at; the "
+			 "scoped texts alone hold (mode rewrite)");
+		p->told_barrier = true;
+	}
+	i->mode = ISOLATION_REWRITE;
+	return 0;
+}
+
+static int
+load(struct policies *p, struct texts *t, struct rules **out, struct err *e)
+{
+	const struct load_ask ask = {.texts = t,
+				     .schema = p->schema,
+				     .base = p->base,
+				     .watchdog = p->dog};
+
+	if (load_rules(&ask, out, e) < 0)
+		return e->code;
+	if (hold_back(p, *out, e) < 0) {
+		rules_unpin(out);
+		return e->code;
+	}
+	return 0;
+}
+
+static void
+remember(struct policies *p, const struct past *one)
+{
+	if (p->npast == POLICIES_HISTORY) {
+		texts_unpin(&p->history[0].texts);
+		memmove(&p->history[0], &p->history[1],
+			(POLICIES_HISTORY - 1) * sizeof(p->history[0]));
+		p->npast--;
+	}
+	p->history[p->npast++] = *one;
+}
+
+/* Takes the rules. */
+static uint64_t
+publish(struct policies *p, struct rules *r, const char *why)
+{
+	struct past one = {.texts = texts_pin(r->texts), .wall_us = wall_us()};
+
+	snprintf(one.why, sizeof(one.why), "%s", why);
+	tell_not_yet(p, r);
+	one.generation = rules_publish(p->rules, r);
+	remember(p, &one);
+	tell_loaded(p, &one);
+	return one.generation;
+}
+
+static uint64_t
+in_force(struct policies *p)
+{
+	struct rules *r = rules_pin(p->rules);
+	uint64_t id = r->id;
+
+	rules_unpin(&r);
+	return id;
+}
+
+static void
+set_broken(struct policies *p, const struct err *e)
+{
+	if (p->broken.code == 0)
+		p->broken_us = loop_clock_us();
+	p->broken = *e;
+	tell_refused(p, in_force(p), e);
+}
+
+/* The texts that the rules in force were made of; 0: none. */
+static uint64_t
+hash_in_force(const struct policies *p)
+{
+	return p->npast > 0 && !p->closed ? p->history[p->npast - 1].texts->hash
+					  : 0;
+}
+
+/* Under the lock.  `always`: also when the folder is as it was when it was
+ * read last, and other rules are in force. */
+static int
+refresh(struct policies *p, bool always, const char *why, struct err *e)
+{
+	struct texts *t = NULL;
+	struct rules *r;
+	int rc;
+
+	if (texts_read(&t, p->folder, e) < 0) {
+		p->looked_at = 0;
+		set_broken(p, e);
+		return e->code;
+	}
+	if (t->hash == (always ? hash_in_force(p) : p->looked_at) &&
+	    p->broken.code == 0) {
+		texts_unpin(&t);
+		return 0;
+	}
+	p->looked_at = t->hash;
+	rc = load(p, t, &r, e);
+	texts_unpin(&t);
+	if (rc < 0) {
+		set_broken(p, e);
+		return rc;
+	}
+	err_clear(&p->broken);
+	p->closed = false;
+	publish(p, r, why);
+	return 0;
+}
+
+int
+policies_reload(struct policies *p, uint64_t *generation, struct err *e)
+{
+	int rc;
+
+	OBJ_CHECK(p, POLICIES_MAGIC);
+	pthread_mutex_lock(&p->lock);
+	rc = refresh(p, true, "reload", e);
+	*generation = in_force(p);
+	pthread_mutex_unlock(&p->lock);
+	return rc;
+}
+
+static const struct past *
+find(const struct policies *p, uint64_t generation)
+{
+	for (unsigned i = 0; i < p->npast; i++)
+		if (p->history[i].generation == generation)
+			return &p->history[i];
+	return NULL;
+}
+
+static int
+use(struct policies *p, uint64_t earlier, struct err *e)
+{
+	const struct past *past = find(p, earlier);
+	struct rules *r;
+	char why[48];
+
+	if (past == NULL)
+		return err_set(e, LUNATE_EINVAL,
+			       "generation %" PRIu64 " is not kept; those that "
+			       "are: the last %d, see `lunate ctl policy`",
+			       earlier, POLICIES_HISTORY);
+	if (load(p, past->texts, &r, e) < 0)
+		return e->code;
+	snprintf(why, sizeof(why), "use %" PRIu64, earlier);
+	err_clear(&p->broken);
+	p->closed = false;
+	publish(p, r, why);
+	return 0;
+}
+
+int
+policies_use(struct policies *p, uint64_t earlier, uint64_t *generation,
+	     struct err *e)
+{
+	int rc;
+
+	OBJ_CHECK(p, POLICIES_MAGIC);
+	pthread_mutex_lock(&p->lock);
+	rc = use(p, earlier, e);
+	*generation = in_force(p);
+	pthread_mutex_unlock(&p->lock);
+	return rc;
+}
+
+/* ---- what has been broken for too long --------------------------------- */
+
+static void
+close_all(struct policies *p)
+{
+	struct rules *r = rules_new();
+	uint64_t generation;
+
+	memcpy(r->classes, p->base->classes, sizeof(r->classes));
+	r->retry = p->base->retry;
+	r->decision_epoch = 1;
+	r->isolation = (struct isolation_rules){
+		.state = ISOLATION_CLOSED,
+		.closed = arena_printf(&r->arena,
+				       "the policy folder has been broken for "
+				       "too long: %s",
+				       p->broken.text)};
+	p->closed = true;
+	generation = rules_publish(p->rules, r);
+	log_error(p->log, "policy",
+		  "the policy folder has been broken for too long; tables are "
+		  "closed",
+		  LOG_INT("generation", (int64_t)generation),
+		  LOG_STR("why", p->broken.text));
+	if (events_wanted(p->events, EVENT_POLICY_STALE))
+		tell(p, EVENT_POLICY_STALE,
+		     json_pack("{sI so so}", "generation",
+			       (json_int_t)generation, "folder",
+			       event_text(p->folder), "message",
+			       event_text(p->broken.text)));
+}
+
+#define STALE_TICK_US 1000000
+
+static void
+on_stale(struct loop_timer *timer)
+{
+	struct policies *p = CONTAINER_OF(timer, struct policies, stale);
+
+	OBJ_CHECK(p, POLICIES_MAGIC);
+	pthread_mutex_lock(&p->lock);
+	if (p->broken.code != 0 && !p->closed &&
+	    loop_clock_us() - p->broken_us >= p->max_stale_us)
+		close_all(p);
+	pthread_mutex_unlock(&p->lock);
+	loop_timer_start(&p->stale, p->max_stale_us < STALE_TICK_US
+					    ? p->max_stale_us
+					    : STALE_TICK_US);
+}
+
+/* ---- the thread -------------------------------------------------------- */
+
+static void
+on_settled(struct watch *w, void *arg, uint64_t changes)
+{
+	struct policies *p;
+	struct err e;
+
+	OBJ_CAST(p, arg, POLICIES_MAGIC);
+	pthread_mutex_lock(&p->lock);
+	refresh(p, false, "saved", &e); /* an error was told there */
+	pthread_mutex_unlock(&p->lock);
+}
+
+static void
+on_stop(struct loop_letter *letter)
+{
+	struct policies *p = CONTAINER_OF(letter, struct policies, stop);
+
+	loop_stop(p->loop);
+}
+
+static void *
+thread_main(void *arg)
+{
+	struct policies *p;
+	struct watch_opts opts = {.debounce_ms = WATCH_DEBOUNCE_MS,
+				  .settled = on_settled};
+
+	OBJ_CAST(p, arg, POLICIES_MAGIC);
+	pthread_setname_np(pthread_self(), "lunate-policy");
+	opts.path = p->folder;
+	opts.arg = p;
+	p->watch = watch_new(p->loop, &opts);
+	loop_timer_init(&p->stale, p->loop, on_stale);
+	loop_timer_start(&p->stale, 0);
+	/* What was saved between the first reading and now. */
+	on_settled(p->watch, p, 0);
+	loop_run(p->loop);
+	loop_timer_stop(&p->stale);
+	watch_free(&p->watch);
+	return NULL;
+}
+
+static int
+start(struct policies *p, struct err *e)
+{
+	sigset_t all, old;
+	int rc;
+
+	p->loop = loop_new();
+	p->stop.run = on_stop;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = pthread_create(&p->thread, NULL, thread_main, p);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (rc == 0)
+		return 0;
+	loop_free(&p->loop);
+	return err_set(e, LUNATE_ERESOURCE,
+		       "no thread to watch the policy folder: %s",
+		       strerror(rc));
+}
+
+/* ---- life -------------------------------------------------------------- */
+
+static void
+free_policies(struct policies *p)
+{
+	for (unsigned i = 0; i < p->npast; i++)
+		texts_unpin(&p->history[i].texts);
+	if (p->dog != NULL)
+		watchdog_free(&p->dog);
+	rules_unpin(&p->base);
+	pthread_mutex_destroy(&p->lock);
+	mem_free(p->folder);
+	mem_free(p->schema);
+	OBJ_FINI(p);
+	mem_free(p);
+}
+
+int
+policies_open(struct policies **out, const struct policies_opts *opts,
+	      struct err *e)
+{
+	struct policies *p = mem_new(sizeof(*p));
+
+	OBJ_INIT(p, POLICIES_MAGIC);
+	p->folder = mem_dups(opts->folder);
+	p->schema = opts->schema != NULL ? mem_dups(opts->schema) : NULL;
+	p->max_stale_us = opts->max_stale_ms * 1000;
+	p->rules = opts->rules;
+	p->base = rules_pin(opts->rules);
+	p->log = opts->log;
+	p->events = opts->events;
+	pthread_mutex_init(&p->lock, NULL);
+	err_clear(e);
+	if (watchdog_new(&p->dog, e) < 0 || refresh(p, true, "start", e) < 0 ||
+	    start(p, e) < 0) {
+		free_policies(p);
+		return e->code;
+	}
+	*out = p;
+	return 0;
+}
+
+void
+policies_close(struct policies **pp)
+{
+	struct policies *p;
+
+	OBJ_TAKE(p, pp, POLICIES_MAGIC);
+	loop_post(p->loop, &p->stop);
+	pthread_join(p->thread, NULL);
+	loop_free(&p->loop);
+	free_policies(p);
+}
+
+/* ---- what it tells ----------------------------------------------------- */
+
+static json_t *
+hash_text(uint64_t hash)
+{
+	char text[20];
+
+	snprintf(text, sizeof(text), "%016" PRIx64, hash);
+	return json_string(text);
+}
+
+static json_t *
+past_json(const struct past *past)
+{
+	return json_pack("{sI so sf ss}", "generation",
+			 (json_int_t)past->generation, "hash",
+			 hash_text(past->texts->hash), "at",
+			 (double)past->wall_us / 1e6, "why", past->why);
+}
+
+static json_t *
+not_yet_json(const struct rules *r)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < VOCAB_FILES; i++)
+		if (r->not_yet & (1u << i))
+			json_array_append_new(list,
+					      json_string(vocab_files[i].name));
+	return list;
+}
+
+json_t *
+policies_json(struct policies *p)
+{
+	struct rules *r = rules_pin(p->rules);
+	json_t *history = json_array(), *all;
+	bool broken;
+
+	OBJ_CHECK(p, POLICIES_MAGIC);
+	pthread_mutex_lock(&p->lock);
+	broken = p->broken.code != 0;
+	for (unsigned i = 0; i < p->npast; i++)
+		json_array_append_new(history, past_json(&p->history[i]));
+	all = json_pack(
+		"{so sI so so sf so sb so}", "folder", event_text(p->folder),
+		"generation", (json_int_t)r->id, "hash",
+		hash_text(hash_in_force(p)), "broken",
+		broken ? event_text(p->broken.text) : json_null(), "broken_for",
+		broken ? (double)(loop_clock_us() - p->broken_us) / 1e6 : 0.0,
+		"not_yet", not_yet_json(r), "closed",
+		r->isolation.state == ISOLATION_CLOSED, "history", history);
+	pthread_mutex_unlock(&p->lock);
+	rules_unpin(&r);
+	return all;
+}
