@@ -81,6 +81,21 @@ submit(struct ctl_policy *c, const struct ctl_policy_ask *ask, uint64_t earlier)
 	crew_submit(c->rt->crew, &j->crew);
 }
 
+static json_t *
+in_force(struct runtime *rt)
+{
+	struct rules *r;
+	json_t *all;
+
+	if (rt->policies != NULL)
+		return policies_json(rt->policies);
+	r = rules_pin(&rt->rules);
+	all = json_pack("{sn sI sn s[]}", "folder", "generation",
+			(json_int_t)r->id, "broken", "history");
+	rules_unpin(&r);
+	return all;
+}
+
 void
 ctl_policy_ask(struct ctl_policy *c, const struct ctl_policy_ask *ask)
 {
@@ -88,17 +103,17 @@ ctl_policy_ask(struct ctl_policy *c, const struct ctl_policy_ask *ask)
 	struct err e;
 	int end = 0;
 
+	if (ask->arg == NULL) {
+		c->answer(c->arg, ask, in_force(c->rt), NULL);
+		return;
+	}
 	if (c->rt->policies == NULL)
 		err_set(&e, LUNATE_EUNSUPPORTED,
 			"it runs without a policy folder; set LUNATE_POLICIES "
 			"and start it again");
-	else if (ask->arg == NULL) {
-		c->answer(c->arg, ask, policies_json(c->rt->policies), NULL);
-		return;
-	} else if (strcmp(ask->arg, "reload") == 0 ||
-		   (sscanf(ask->arg, "use %" SCNu64 "%n", &earlier, &end) ==
-			    1 &&
-		    ask->arg[end] == 0 && earlier > 0)) {
+	else if (strcmp(ask->arg, "reload") == 0 ||
+		 (sscanf(ask->arg, "use %" SCNu64 "%n", &earlier, &end) == 1 &&
+		  ask->arg[end] == 0 && earlier > 0)) {
 		submit(c, ask, earlier);
 		return;
 	} else

@@ -122,8 +122,8 @@ int config_check(struct config *c, struct config_notes *notes, struct err *e);
 void config_strangers(const char *const *environ_list,
 		      struct config_notes *notes);
 
-/* The process as source: its environment, ~/.postgresql/root.crt, and the
- * user's state directory.  The only place that looks at them. */
+/* The process as source: its environment, ~/.postgresql/root.crt, the user's
+ * state directory, and ./policies.  The only place that looks at them. */
 MUST_USE
 int config_from_process(struct config *c, struct config_notes *notes,
 			struct err *e);

@@ -12,6 +12,7 @@
 #include "near.h"
 #include "pgurl.h"
 #include "pgurl_list.h"
+#include "vocab.h"
 
 extern char **environ;
 
@@ -336,6 +337,22 @@ default_path(struct config *c, const char *key, const char *base,
 		config_default(c, key, path);
 }
 
+/* ./policies, when it is a folder with a policy file in it. */
+static void
+default_policies(struct config *c)
+{
+	char path[80];
+
+	for (size_t i = 0; i < VOCAB_FILES; i++) {
+		snprintf(path, sizeof(path), "policies/%s.lua",
+			 vocab_files[i].name);
+		if (access(path, F_OK) == 0) {
+			config_default(c, "policies", "policies");
+			return;
+		}
+	}
+}
+
 int
 config_from_process(struct config *c, struct config_notes *notes, struct err *e)
 {
@@ -346,6 +363,7 @@ config_from_process(struct config *c, struct config_notes *notes, struct err *e)
 		default_path(c, "state_dir", state, "lunate");
 	else
 		default_path(c, "state_dir", home, ".local/state/lunate");
+	default_policies(c);
 	if (notes != NULL)
 		config_strangers((const char *const *)environ, notes);
 	return config_env(c, from_environment, NULL, e);

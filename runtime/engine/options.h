@@ -135,7 +135,7 @@ X(scale_down_cooldown, TIME, "LUNATE_SCALE_DOWN_COOLDOWN", "30min", 0, QUANTITY_
 
 #define OPTIONS_GUARD(X) \
 X(policies, FOLDER, "LUNATE_POLICIES", "", 1, 4096, "", "guard", \
-  "folder of the policy files; false: isolation is off on purpose") \
+  "folder of the policy files; not set: ./policies when there are some; false: isolation is off on purpose") \
 X(policies_max_stale, TIME, "LUNATE_POLICIES_MAX_STALE", "1d", 1000, OPTION_LONG, "ms", "guard", \
   "how long old rules stay in force while the policy folder is broken; then tables are closed") \
 X(system_url, SECRET, "LUNATE_SYSTEM_URL", "", 1, 8192, "", "guard", \

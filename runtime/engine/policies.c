@@ -75,9 +75,11 @@ tell(struct policies *p, enum event_type type, json_t *payload)
 static void
 tell_loaded(struct policies *p, const struct past *at)
 {
-	log_info(p->log, "policy", "policies in force",
-		 LOG_INT("generation", (int64_t)at->generation),
-		 LOG_STR("folder", p->folder), LOG_STR("why", at->why));
+	/* That a start went well is no news. */
+	log_at(p->log, p->npast > 1 ? LOG_AT_INFO : LOG_AT_DEBUG, "policy",
+	       "policies in force",
+	       LOG_INT("generation", (int64_t)at->generation),
+	       LOG_STR("folder", p->folder), LOG_STR("why", at->why));
 	if (events_wanted(p->events, EVENT_POLICY_LOADED))
 		tell(p, EVENT_POLICY_LOADED,
 		     json_pack("{sI so ss}", "generation",

@@ -84,9 +84,10 @@ open_policies(struct runtime *rt, struct err *e)
 
 	if (has_folder(&rt->config))
 		return policies_open(&rt->policies, &opts, e);
-	log_info(&rt->log, "policy",
-		 "no policy folder: nothing isolates, and limits are those of "
-		 "the options");
+	/* A script is warned when it names a tenant. */
+	log_debug(&rt->log, "policy",
+		  "no policy folder: nothing isolates, and limits are those of "
+		  "the options");
 	return 0;
 }
 

@@ -203,3 +203,101 @@ describe("lunate ctl", function()
     assert.equal("", r.err)
   end)
 end)
+
+describe("lunate policy", function()
+  local url = pg.database("ctl_policy")
+  local p
+
+  local function run(...)
+    local argv = { sh.build .. "/lunate", "policy", ... }
+    argv.env = { XDG_STATE_HOME = state }
+    return sh.run(argv)
+  end
+
+  before_each(function() state = sh.tmpdir() end)
+  after_each(function()
+    if p then p:free() end
+    p = nil
+  end)
+
+  local GOOD = "tenant { type = 'uuid' }\nrows 'a' { by = 'c' }\n"
+
+  local function folder_of(text)
+    local folder = sh.tmpdir()
+    sh.write(folder .. "/isolation.lua", text)
+    return folder
+  end
+
+  it("checks a folder without a database", function()
+    local r = run("check", folder_of(GOOD))
+    assert.equal(0, r.code, r.err)
+    assert.truthy(r.out:find("in order; 0 tests passed", 1, true), r.out)
+    r = run("check", folder_of("tenant { type = 'uid' }"))
+    assert.equal(1, r.code)
+    assert.truthy(r.err:find("isolation.lua:1:", 1, true), r.err)
+    r = run("check", "/nowhere")
+    assert.equal(1, r.code)
+    assert.truthy(r.err:find("No such file", 1, true), r.err)
+  end)
+
+  it("tells each test, and fails when one does", function()
+    local r = run("test", folder_of(GOOD
+      .. "test 'one' { sql = 'select 1', gives = 'open' }\n"
+      .. "test 'two' { sql = 'select 1 from a', gives = 'open' }\n"))
+    assert.equal(1, r.code)
+    assert.truthy(r.out:find("ok      .*isolation.lua:3  one"), r.out)
+    assert.truthy(r.out:find("FAILED  .*isolation.lua:4  two"), r.out)
+    assert.truthy(r.out:find("no-tenant", 1, true), r.out)
+    assert.truthy(r.out:find("1 passed, 1 failed", 1, true), r.out)
+  end)
+
+  it("prints the words of a file", function()
+    assert.truthy(run("words").out:find("resilience", 1, true))
+    local r = run("words", "isolation")
+    assert.truthy(r.out:find('rows "name" { ... }', 1, true), r.out)
+    r = run("words", "isolaton")
+    assert.equal(2, r.code)
+    assert.truthy(r.err:find("did you mean isolation?", 1, true), r.err)
+  end)
+
+  local function policy(...)
+    local r = run(...)
+    assert.equal(0, r.code, r.err)
+    return r.out ~= "" and cjson.decode(r.out)
+  end
+
+  it("lists, reloads and goes back", function()
+    local folder = folder_of(GOOD)
+    p = start(url, ([[
+      local db = assert(lunate.open { policies = %q })
+      while true do lunate.sleep(0.02) end]]):format(folder))
+    local first = policy("list", "--json")
+    assert.equal(folder, first.folder)
+    assert.equal("start", first.history[1].why)
+    sh.write(folder .. "/isolation.lua", GOOD .. "rows 'b' { by = 'c' }")
+    local second = policy("reload", "--json").generation
+    assert.is_true(second > first.generation)
+    local back = policy("use", tostring(first.generation), "--json").generation
+    assert.is_true(back > second)
+    local now = policy("list", "--json")
+    assert.equal(back, now.generation)
+    assert.equal(first.hash, now.hash)
+    assert.equal("use " .. first.generation, now.history[#now.history].why)
+    sh.write(folder .. "/isolation.lua", "broken")
+    local r = run("reload")
+    assert.equal(1, r.code)
+    assert.truthy(r.err:find("isolation.lua:1", 1, true), r.err)
+    assert.equal(back, policy("list", "--json").generation)
+    r = run("use", "999")
+    assert.equal(1, r.code)
+    assert.truthy(r.err:find("not kept", 1, true), r.err)
+  end)
+
+  it("says that a runtime has no folder", function()
+    p = start(url)
+    assert.truthy(run("list").out:find("no policy folder", 1, true))
+    local r = run("reload")
+    assert.equal(1, r.code)
+    assert.truthy(r.err:find("without a policy folder", 1, true), r.err)
+  end)
+end)

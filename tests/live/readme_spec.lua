@@ -80,6 +80,21 @@ for i, file in ipairs(PROGRAMS) do
   end)
 end
 
+-- A block of a policy file is what `lunate policy test` accepts; its name is
+-- the section's.
+describe("the policies that policies/README.md shows", function()
+  for _, fence in ipairs(fences.only(fences.of("policies/README.md"), "lua",
+    "policy")) do
+    it("hold: " .. name_of(fence), function()
+      local folder = sh.tmpdir()
+      sh.write(folder .. "/isolation.lua", fence.text)
+      local r = sh.run { sh.build .. "/lunate", "policy", "test", folder }
+      assert.equal(0, r.code, r.out .. r.err)
+      assert.truthy(r.out:find("2 passed, 0 failed", 1, true), r.out)
+    end)
+  end
+end)
+
 describe("a block that is broken", function()
   it("does not pass for one that works", function()
     local url = pg.database("readme_broken")

@@ -132,8 +132,8 @@ what_does_not_end_is_stopped(void **state)
 		"local function f() return pcall(f) end while true do f() end",
 		"repeat until pcall(error) == 1",
 		"::a:: goto a",
-		"while true do xpcall(function() while true do end end, "
-		"function() while true do end end) end",
+		("while true do xpcall(function() while true do end end, "
+		 "function() while true do end end) end"),
 		"table.sort({3, 2, 1}, function(a, b) while true do end end)",
 		"for i = 1, 1e18 do local x = i * i end"};
 

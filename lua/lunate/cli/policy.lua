@@ -152,7 +152,8 @@ local function ask(args, cli, value, show)
 end
 
 local function print_history(runtime, result)
-  print(("%d  %s  generation %d%s"):format(runtime.pid, result.folder,
+  print(("%d  %s  generation %d%s"):format(runtime.pid,
+    type(result.folder) == "string" and result.folder or "no policy folder",
     result.generation, result.closed and "  CLOSED" or ""))
   if type(result.broken) == "string" then
     print(("  broken for %.0f s: %s"):format(result.broken_for, result.broken))
