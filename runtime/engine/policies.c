@@ -208,36 +208,50 @@ hash_in_force(const struct policies *p)
 					  : 0;
 }
 
+static void
+set_whole(struct policies *p)
+{
+	err_clear(&p->broken);
+	p->closed = false;
+}
+
+/* Other texts than those in force are loaded. */
+static int
+take(struct policies *p, struct texts *t, const char *why, struct err *e)
+{
+	struct rules *r;
+
+	p->looked_at = t->hash;
+	if (t->hash == hash_in_force(p)) {
+		set_whole(p);
+		return 0;
+	}
+	if (load(p, t, &r, e) < 0) {
+		set_broken(p, e);
+		return e->code;
+	}
+	set_whole(p);
+	publish(p, r, why);
+	return 0;
+}
+
 /* Under the lock.  `always`: also when the folder is as it was when it was
  * read last, and other rules are in force. */
 static int
 refresh(struct policies *p, bool always, const char *why, struct err *e)
 {
-	struct texts *t = NULL;
-	struct rules *r;
-	int rc;
+	struct texts *t;
+	int rc = 0;
 
 	if (texts_read(&t, p->folder, e) < 0) {
 		p->looked_at = 0;
 		set_broken(p, e);
 		return e->code;
 	}
-	if (t->hash == (always ? hash_in_force(p) : p->looked_at) &&
-	    p->broken.code == 0) {
-		texts_unpin(&t);
-		return 0;
-	}
-	p->looked_at = t->hash;
-	rc = load(p, t, &r, e);
+	if (always || t->hash != p->looked_at || p->broken.code != 0)
+		rc = take(p, t, why, e);
 	texts_unpin(&t);
-	if (rc < 0) {
-		set_broken(p, e);
-		return rc;
-	}
-	err_clear(&p->broken);
-	p->closed = false;
-	publish(p, r, why);
-	return 0;
+	return rc;
 }
 
 int
@@ -277,8 +291,7 @@ use(struct policies *p, uint64_t earlier, struct err *e)
 	if (load(p, past->texts, &r, e) < 0)
 		return e->code;
 	snprintf(why, sizeof(why), "use %" PRIu64, earlier);
-	err_clear(&p->broken);
-	p->closed = false;
+	set_whole(p);
 	publish(p, r, why);
 	return 0;
 }

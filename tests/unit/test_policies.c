@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Policy folders over time: what is in force after each edit.
+ */
+#include "policies.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "loop.h"
+#include "tenant.h"
+
+#define TENANT "tenant { type = 'uuid' }\n"
+#define ONE TENANT "rows 'a' { by = 'c' }\n"
+#define TWO ONE "rows 'b' { by = 'c' }\n"
+
+static char folder[64];
+static struct rules_source source;
+static struct log lg;
+static struct events *events;
+static struct policies *policies;
+static int64_t max_stale_ms = 3600000;
+
+static void
+save(const char *name, const char *text)
+{
+	char path[128], next[160];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	snprintf(next, sizeof(next), "%s~", path);
+	f = fopen(next, "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+	assert_int_equal(rename(next, path), 0);
+}
+
+static int
+begin(void **state)
+{
+	strcpy(folder, "/tmp/lunate-policies-XXXXXX");
+	log_init(&lg, LOG_AT_ERROR, LOG_TEXT, NULL);
+	log_set_level(&lg, LOG_AT_ERROR);
+	rules_source_init(&source, rules_new());
+	events = events_new("test", 1, 10);
+	return mkdtemp(folder) != NULL ? 0 : -1;
+}
+
+static int
+end(void **state)
+{
+	char command[128];
+
+	if (policies != NULL)
+		policies_close(&policies);
+	events_free(&events);
+	rules_source_fini(&source);
+	log_fini(&lg);
+	max_stale_ms = 3600000;
+	snprintf(command, sizeof(command), "rm -rf '%s'", folder);
+	return system(command);
+}
+
+static int
+try_open(struct err *e)
+{
+	const struct policies_opts opts = {.folder = folder,
+					   .schema = "s",
+					   .max_stale_ms = max_stale_ms,
+					   .rules = &source,
+					   .log = &lg,
+					   .events = events};
+
+	return policies_open(&policies, &opts, e);
+}
+
+static void
+opens(void)
+{
+	struct err e;
+
+	if (try_open(&e) < 0)
+		fail_msg("%s", e.text);
+}
+
+/* How many tables have a rule now; -1: closed. */
+static int
+tables(void)
+{
+	struct rules *r = rules_pin(&source);
+	int n = r->isolation.state == ISOLATION_ON
+			? (int)r->isolation.tables->ntables
+			: -1;
+
+	rules_unpin(&r);
+	return n;
+}
+
+static uint64_t
+generation(void)
+{
+	struct rules *r = rules_pin(&source);
+	uint64_t id = r->id;
+
+	rules_unpin(&r);
+	return id;
+}
+
+static void
+becomes(int n)
+{
+	for (int i = 0; i < 4000 && tables() != n; i++)
+		usleep(5000);
+	assert_int_equal(tables(), n);
+}
+
+static void
+a_folder_is_in_force_when_it_is_open(void **state)
+{
+	save("isolation.lua", ONE);
+	opens();
+	assert_int_equal(tables(), 1);
+	assert_int_equal(generation(), 2);
+}
+
+static void
+a_folder_that_is_broken_does_not_open(void **state)
+{
+	struct err e;
+
+	save("isolation.lua", "nonsense {}");
+	assert_int_equal(try_open(&e), LUNATE_ECONFIG);
+	assert_non_null(strstr(e.text, "isolation.lua:1"));
+	assert_null(policies);
+	assert_int_equal(generation(), 1);
+}
+
+static void
+a_save_is_obeyed_without_being_told(void **state)
+{
+	save("isolation.lua", ONE);
+	opens();
+	save("isolation.lua", TWO);
+	becomes(2);
+}
+
+static void
+an_operation_keeps_its_generation(void **state)
+{
+	struct rules *old;
+	uint64_t now;
+	struct err e;
+
+	save("isolation.lua", ONE);
+	opens();
+	old = rules_pin(&source);
+	save("isolation.lua", TWO);
+	assert_int_equal(policies_reload(policies, &now, &e), 0);
+	assert_int_equal(tables(), 2);
+	assert_int_equal(old->isolation.tables->ntables, 1);
+	assert_string_equal(old->isolation.tables->tables[0].name, "a");
+	rules_unpin(&old);
+}
+
+static void
+what_is_broken_changes_nothing(void **state)
+{
+	uint64_t now;
+	struct err e;
+	json_t *all;
+
+	save("isolation.lua", ONE);
+	opens();
+	save("isolation.lua", TWO "rows 'c' { bye = 'c' }");
+	assert_int_equal(policies_reload(policies, &now, &e), LUNATE_ECONFIG);
+	assert_int_equal(now, 2);
+	assert_int_equal(tables(), 1);
+	all = policies_json(policies);
+	assert_non_null(
+		strstr(json_string_value(json_object_get(all, "broken")),
+		       "did you mean"));
+	json_decref(all);
+}
+
+static void
+a_folder_that_is_back_as_it_was_is_whole_and_no_news(void **state)
+{
+	uint64_t now;
+	struct err e;
+	json_t *all;
+
+	save("isolation.lua", ONE);
+	opens();
+	save("isolation.lua", "broken");
+	assert_int_equal(policies_reload(policies, &now, &e), LUNATE_ECONFIG);
+	save("isolation.lua", ONE);
+	assert_int_equal(policies_reload(policies, &now, &e), 0);
+	assert_int_equal(now, 2);
+	all = policies_json(policies);
+	assert_true(json_is_null(json_object_get(all, "broken")));
+	json_decref(all);
+}
+
+static void
+earlier_texts_come_back_as_a_new_generation(void **state)
+{
+	uint64_t now;
+	struct err e;
+
+	save("isolation.lua", ONE);
+	opens();
+	save("isolation.lua", TWO);
+	assert_int_equal(policies_reload(policies, &now, &e), 0);
+	assert_int_equal(policies_use(policies, 2, &now, &e), 0);
+	assert_int_equal(now, 4);
+	assert_int_equal(tables(), 1);
+	usleep(300000); /* the folder did not change: nothing happens */
+	assert_int_equal(tables(), 1);
+	assert_int_equal(policies_reload(policies, &now, &e), 0);
+	assert_int_equal(tables(), 2);
+	assert_int_equal(policies_use(policies, 99, &now, &e), LUNATE_EINVAL);
+}
+
+static void
+what_stays_broken_is_closed_and_opens_again(void **state)
+{
+	max_stale_ms = 300;
+	save("isolation.lua", ONE);
+	opens();
+	save("isolation.lua", "broken");
+	becomes(-1);
+	save("isolation.lua", ONE);
+	becomes(1);
+}
+
+static void
+no_isolation_file_is_closed(void **state)
+{
+	save("resilience.lua", "retry { cap = seconds(1) }");
+	opens();
+	assert_int_equal(tables(), -1);
+	save("isolation.lua", ONE);
+	becomes(1);
+}
+
+static void
+what_is_not_held_is_not_promised(void **state)
+{
+	struct rules *r;
+	struct err e;
+
+	save("isolation.lua", "database { mode = 'rls' }");
+	assert_int_equal(try_open(&e), LUNATE_ECONFIG);
+	save("isolation.lua", "database { seal = true }");
+	assert_int_equal(try_open(&e), LUNATE_ECONFIG);
+	save("isolation.lua", ONE); /* both, unless told */
+	opens();
+	r = rules_pin(&source);
+	assert_int_equal(r->isolation.mode, ISOLATION_REWRITE);
+	rules_unpin(&r);
+}
+
+static void
+many_generations_leave_the_last_ones(void **state)
+{
+	uint64_t now = 0;
+	struct err e;
+	json_t *all;
+
+	save("isolation.lua", ONE);
+	opens();
+	for (int i = 0; i < 100; i++) {
+		save("isolation.lua", i % 2 == 0 ? TWO : ONE);
+		assert_int_equal(policies_reload(policies, &now, &e), 0);
+	}
+	assert_int_equal(now, generation());
+	all = policies_json(policies);
+	assert_int_equal(json_array_size(json_object_get(all, "history")),
+			 POLICIES_HISTORY);
+	json_decref(all);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_folder_is_in_force_when_it_is_open),
+		T(a_folder_that_is_broken_does_not_open),
+		T(a_save_is_obeyed_without_being_told),
+		T(an_operation_keeps_its_generation),
+		T(what_is_broken_changes_nothing),
+		T(a_folder_that_is_back_as_it_was_is_whole_and_no_news),
+		T(earlier_texts_come_back_as_a_new_generation),
+		T(what_stays_broken_is_closed_and_opens_again),
+		T(no_isolation_file_is_closed),
+		T(what_is_not_held_is_not_promised),
+		T(many_generations_leave_the_last_ones),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
