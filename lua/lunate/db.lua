@@ -5,6 +5,7 @@
 local core = require "lunate.core"
 local errors = require "lunate.errors"
 local context = require "lunate.context"
+local clinics = require "lunate.clinics"
 
 local QUERY = { name = "query", mode = 0 }
 local EXEC = { name = "exec", mode = 1 }
@@ -204,6 +205,29 @@ function Database:as_system(reason, fn)
     return nil, err
   end
   return context.as_system(reason, fn, self)
+end
+
+local function clinics_of(db)
+  local cache = rawget(db, "clinics") or clinics.new()
+  rawset(db, "clinics", cache)
+  return cache
+end
+
+---The active clinic that is meant, nil when there is none; of a user all of
+---them.  Asked as the system.
+---@param want table one of id, subdomain, location, user
+---@return string|string[]|nil clinic, lunate.Error? err
+function Database:resolve_clinic(want)
+  return clinics.resolve(clinics_of(self), want, function(sql, value)
+    return self:as_system("clinic resolution", function(client)
+      return client:query(sql, value)
+    end)
+  end)
+end
+
+---Asks the database again for every clinic.
+function Database:forget_clinics()
+  clinics.forget(clinics_of(self))
 end
 
 ---A client whose operations go past cache and optimizer, never past isolation.

@@ -298,6 +298,14 @@ function Database:with_tenant(id, fn) end
 ---@return any ...
 function Database:with_clinic(id, fn) end
 
+---The active clinic meant, nil when there is none; of a user, all of them.
+---@param want { id: string?, subdomain: string?, location: string?, user: string? }
+---@return string|string[]|nil clinic, lunate.Error? err
+function Database:resolve_clinic(want) end
+
+---Forgets what resolve_clinic keeps.
+function Database:forget_clinics() end
+
 ---As the system, which is no tenant's; takes a capability of lunate.open.
 ---@param reason string
 ---@param fn fun(client: lunate.Client): ...
