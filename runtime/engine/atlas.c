@@ -107,28 +107,39 @@ world_of(const struct atlas *a, const struct catalog_table *t)
 	return &a->tables[t - a->first];
 }
 
+/* A key that leads to a partition or an inheritance child is one of its
+ * parents, too: their rows are its. */
 static void
 count_refs(struct atlas *a, const struct catalog_table *t)
 {
-	for (unsigned i = 0; i < t->nfkeys; i++)
-		if (!t->fkeys[i].inherited)
-			world_of(a, t->fkeys[i].to)->nrefs++;
+	for (unsigned i = 0; i < t->nfkeys; i++) {
+		const struct catalog_table *to = t->fkeys[i].to;
+
+		if (t->fkeys[i].inherited)
+			continue;
+		for (; to != NULL; to = to->parent)
+			world_of(a, to)->nrefs++;
+	}
 }
 
 static void
 add_ref(struct atlas *a, const struct catalog_table *t,
 	const struct catalog_fkey *f)
 {
-	struct world_table *to = world_of(a, f->to);
-	struct world_ref *r = (struct world_ref *)&to->refs[to->nrefs++];
+	struct world_ref r = {.schema = t->schema,
+			      .name = t->name,
+			      .ncolumns = (unsigned)f->ncols,
+			      .on_delete = f->on_delete,
+			      .on_update = f->on_update};
+	const struct catalog_table *up;
 
-	r->schema = t->schema;
-	r->name = t->name;
-	r->ncolumns = (unsigned)f->ncols;
-	r->columns = names_of(a, t, f->cols, f->ncols);
-	r->to_columns = names_of(a, f->to, f->to_cols, f->ncols);
-	r->on_delete = f->on_delete;
-	r->on_update = f->on_update;
+	r.columns = names_of(a, t, f->cols, f->ncols);
+	r.to_columns = names_of(a, f->to, f->to_cols, f->ncols);
+	for (up = f->to; up != NULL; up = up->parent) {
+		struct world_table *w = world_of(a, up);
+
+		((struct world_ref *)w->refs)[w->nrefs++] = r;
+	}
 }
 
 static void

@@ -10,8 +10,9 @@
  *              Relations of pg_catalog and information_schema are known by
  *              name and kind; they have no columns here.
  *   keys       those in force: an index that is being built is none
- *   refs       foreign keys as they were declared; what a partition has of
- *              its parent's is not listed again
+ *   refs       foreign keys as they were declared: what a partition has of
+ *              its parent's is not listed again, and one that leads to a
+ *              partition is its parent's, too
  *   functions  by name and number of arguments: all overloads of the schema,
  *              or of all schemas of the search path, taken together
  *   operators  likewise
