@@ -70,6 +70,7 @@
 ---@field scale_up_cooldown number|string?
 ---@field scale_down_cooldown number|string?
 ---@field policies string|false?
+---@field policies_max_stale number|string?
 ---@field system { role: string?, url: string? }?
 ---@field system_url string?
 ---@field system_role string?

@@ -359,15 +359,14 @@ types_are_judged_by_what_lies_below_them(void **state)
 		const char *name;
 		char kind;
 	} types[] = {
-		{"int4", 'b'},	     {"_int4", 'b'},	  {"regclass", 'b'},
-		{"jsonpath", 'b'},   {"mood", 'e'},	  {"_mood", 'e'},
-		{"email", 'd'},	     {"_email", 'd'},	  {"deep_email", 'd'},
-		{"moods", 'd'},	     {"looks", 'o'},	  {"looks_all", 'o'},
-		{"_looks", 'o'},     {"pairs", 'c'},	  {"rows_of", 'c'},
-		{"pair_type", 'c'},  {"_pair_type", 'c'}, {"clinics", 'c'},
-		{"_clinics", 'c'},   {"span", 'o'},	  {"cast_mood", 'o'},
-		{"_cast_mood", 'o'}, {"nothing", 0},	  {"pg_class", 'c'},
-		{"record", 0},	     {"cstring", 0}};
+		{"int4", 'b'},	    {"_int4", 'b'},	 {"regclass", 'b'},
+		{"jsonpath", 'b'},  {"mood", 'e'},	 {"_mood", 'e'},
+		{"email", 'd'},	    {"_email", 'd'},	 {"deep_email", 'd'},
+		{"looks", 'o'},	    {"_looks", 'o'},	 {"pairs", 'c'},
+		{"rows_of", 'c'},   {"pair_type", 'c'},	 {"_pair_type", 'c'},
+		{"clinics", 'c'},   {"_clinics", 'c'},	 {"span", 'o'},
+		{"cast_mood", 'o'}, {"_cast_mood", 'o'}, {"nothing", 0},
+		{"pg_class", 'c'},  {"record", 0},	 {"cstring", 0}};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
 		if (type(NULL, types[i].name) != types[i].kind)
