@@ -7,6 +7,7 @@
 #include "load.h"
 #include "lua_core.h"
 #include "lua_db.h"
+#include "policies.h"
 #include "runtime.h"
 #include "texts.h"
 #include "vocab.h"
@@ -79,9 +80,11 @@ check(lua_State *L, struct watchdog *dog, struct err *e)
 	texts_unpin(&t);
 	if (rc < 0)
 		return rc;
-	push_state(L, r);
+	rc = policies_holds(r, lua_tostring(L, 1), e);
+	if (rc == 0)
+		push_state(L, r);
 	rules_unpin(&r);
-	return 0;
+	return rc;
 }
 
 /* core.policy_check(folder, schema) -> { { name, file, line, failed? } ... },

@@ -114,11 +114,10 @@ tell_not_yet(struct policies *p, const struct rules *r)
 
 /* ---- loading ----------------------------------------------------------- */
 
-/* What this version cannot hold is not promised. */
-static int
-hold_back(struct policies *p, struct rules *r, struct err *e)
+int
+policies_holds(const struct rules *r, const char *folder, struct err *e)
 {
-	struct isolation_rules *i = &r->isolation;
+	const struct isolation_rules *i = &r->isolation;
 
 	if (i->state != ISOLATION_ON)
 		return 0;
@@ -127,7 +126,22 @@ hold_back(struct policies *p, struct rules *r, struct err *e)
 			       "%s/isolation.lua: database: %s needs a check "
 			       "of the database's row policies that this "
 			       "version does not make; say mode = \"rewrite\"",
-			       p->folder, i->seal ? "seal" : "mode \"rls\"");
+			       folder, i->seal ? "seal" : "mode \"rls\"");
+	if (i->canary != NULL)
+		return err_set(e, LUNATE_ECONFIG,
+			       "%s/isolation.lua: canary needs a look at every "
+			       "row that leaves, which this version does not "
+			       "take; take it away",
+			       folder);
+	return 0;
+}
+
+/* What is not looked at does not hold. */
+static void
+hold_back(struct policies *p, struct isolation_rules *i)
+{
+	if (i->state != ISOLATION_ON)
+		return;
 	if (i->mode == ISOLATION_BOTH && !p->told_barrier) {
 		log_warn(p->log, "policy",
 			 "row policies of the database are not looked at; the "
@@ -135,7 +149,6 @@ hold_back(struct policies *p, struct rules *r, struct err *e)
 		p->told_barrier = true;
 	}
 	i->mode = ISOLATION_REWRITE;
-	return 0;
 }
 
 static int
@@ -148,10 +161,11 @@ load(struct policies *p, struct texts *t, struct rules **out, struct err *e)
 
 	if (load_rules(&ask, out, e) < 0)
 		return e->code;
-	if (hold_back(p, *out, e) < 0) {
+	if (policies_holds(*out, p->folder, e) < 0) {
 		rules_unpin(out);
 		return e->code;
 	}
+	hold_back(p, &(*out)->isolation);
 	return 0;
 }
 

@@ -14,8 +14,8 @@
  * its generation, the next one has the new one, on every worker at once.
  *
  * Row policies of the database are not looked at by this version: mode "both"
- * is held by the scoped texts alone, as "rewrite" is, and said once; "rls" and
- * seal are refused.
+ * is held by the scoped texts alone, as "rewrite" is, and said once; "rls",
+ * seal and canary are refused.
  *
  * Always true: what was published was loaded without an error or is closed;
  *              a folder that is back as it was publishes nothing.
@@ -46,6 +46,11 @@ struct policies_opts {
 	struct log *log;	    /* these two borrowed */
 	struct events *events;
 };
+
+/* Does this version hold what the rules promise?  LUNATE_ECONFIG: what it does
+ * not, and what to do. */
+MUST_USE
+int policies_holds(const struct rules *r, const char *folder, struct err *e);
 
 /* Reads and publishes the folder, and watches it.  The error of a folder that
  * cannot be obeyed; LUNATE_ERESOURCE. */

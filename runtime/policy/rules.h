@@ -48,7 +48,7 @@ enum isolation_state {
 	ISOLATION_ON,
 };
 
-/* Which of the two layers hold; gate and egress always do. */
+/* Which of the two layers hold; the gate always does. */
 enum isolation_mode {
 	ISOLATION_REWRITE, /* scoped texts */
 	ISOLATION_RLS,	   /* row-level security of the database */

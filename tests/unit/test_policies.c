@@ -260,6 +260,9 @@ what_is_not_held_is_not_promised(void **state)
 	assert_int_equal(try_open(&e), LUNATE_ECONFIG);
 	save("isolation.lua", "database { seal = true }");
 	assert_int_equal(try_open(&e), LUNATE_ECONFIG);
+	save("isolation.lua", "canary { tenant = 'x' }");
+	assert_int_equal(try_open(&e), LUNATE_ECONFIG);
+	assert_non_null(strstr(e.text, "canary"));
 	save("isolation.lua", ONE); /* both, unless told */
 	opens();
 	r = rules_pin(&source);
