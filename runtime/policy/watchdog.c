@@ -46,8 +46,12 @@ look_at(struct watchdog_slot *s, int64_t now)
 	if (due == 0 || now < due)
 		return;
 	pthread_mutex_lock(&s->lock);
-	/* Still the same call?  Its end takes this lock too. */
-	if (!s->armed && __atomic_load_n(&s->due_us, __ATOMIC_ACQUIRE) == due) {
+	/* Still the same call?  Its end takes this lock too.  A pcall that
+	 * fails just then changes the VM's mask of hooks and may undo ours: so
+	 * look again, and arm again.  Never while it is armed: that could undo
+	 * what the VM has set. */
+	if (__atomic_load_n(&s->due_us, __ATOMIC_ACQUIRE) == due &&
+	    !(s->armed && lua_gethookmask(s->L) != 0)) {
 		s->armed = true;
 		lua_sethook(s->L, kill_it, LUA_MASKCOUNT, 1);
 	}

@@ -139,7 +139,9 @@ describe("rules that change under load", function()
     assert.is_true(reads > 100)
     assert.equal(0, failed)
     assert.equal(0, mixed)
-    assert.is_true(grown < 4096, grown .. " KiB")
+    if not sh.build:find("san$") then -- which keeps what was freed
+      assert.is_true(grown < 4096, grown .. " KiB")
+    end
   end)
 
   it("are in force soon after they were saved", function()

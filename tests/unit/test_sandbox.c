@@ -37,6 +37,12 @@ begin(void **state)
 	return begin_with(5000);
 }
 
+static int
+begin_brief(void **state)
+{
+	return begin_with(1000);
+}
+
 /* Where another bound than that of time is looked at, which a sanitizer would
  * reach later. */
 static int
@@ -139,6 +145,15 @@ what_does_not_end_is_stopped(void **state)
 
 	for (size_t i = 0; i < sizeof(loops) / sizeof(*loops); i++)
 		fails(loops[i], LUNATE_EDEADLINE, "too long");
+}
+
+/* The moment at which it is stopped may be any. */
+static void
+what_does_not_end_is_stopped_whenever_that_is(void **state)
+{
+	for (int i = 0; i < 200; i++)
+		fails("local n = 0 repeat n = n + 1 until pcall(error) == 1",
+		      LUNATE_EDEADLINE, "too long");
 }
 
 static void
@@ -269,6 +284,7 @@ patterns_mean_what_they_mean_in_lua(void **state)
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define BRIEF(name) cmocka_unit_test_setup_teardown(name, begin_brief, end)
 #define PATIENT(name) cmocka_unit_test_setup_teardown(name, begin_patient, end)
 
 int
@@ -278,6 +294,7 @@ main(void)
 		T(a_file_has_what_it_needs_and_nothing_else),
 		T(what_one_file_breaks_no_other_sees),
 		T(what_does_not_end_is_stopped),
+		BRIEF(what_does_not_end_is_stopped_whenever_that_is),
 		PATIENT(memory_has_a_cap),
 		PATIENT(a_pattern_gives_up),
 		PATIENT(what_is_no_text_is_refused),
