@@ -82,8 +82,8 @@ named_qualified(struct check *c, struct pair p, const struct named *n)
 static bool
 is_hidden(const struct tenant_limit *l, const char *column)
 {
-	for (unsigned i = 0; l != NULL && i < l->nhidden; i++)
-		if (strcmp(l->hidden[i], column) == 0)
+	for (unsigned i = 0; l != NULL && i < l->nmasks; i++)
+		if (strcmp(l->masks[i].column, column) == 0)
 			return true;
 	return false;
 }
@@ -91,7 +91,7 @@ is_hidden(const struct tenant_limit *l, const char *column)
 static void
 add_list(struct str *s, const struct named *n, const struct tenant_limit *l)
 {
-	if (l == NULL || l->nhidden == 0) {
+	if (l == NULL || l->nmasks == 0) {
 		str_addc(s, '*');
 		return;
 	}
@@ -188,7 +188,7 @@ may_stay(const struct check *c, struct pair p, const struct named *n,
 							 n->rule, TENANT_READ);
 
 	return at.spot != NULL && tree_kind(p.b) == TREE_RANGE_VAR &&
-	       !c->leaky && (l == NULL || l->nhidden == 0) &&
+	       !c->leaky && (l == NULL || l->nmasks == 0) &&
 	       tree_len(tree_get(p.a, "alias"), "colnames") == 0;
 }
 
@@ -199,7 +199,7 @@ is_open(const struct check *c, const struct named *n)
 							 n->rule, TENANT_READ);
 
 	return n->rule->kind == TENANT_SHARED &&
-	       (l == NULL || (l->nparts == 0 && l->nhidden == 0));
+	       (l == NULL || (l->nparts == 0 && l->nmasks == 0));
 }
 
 int

@@ -38,8 +38,10 @@
  *	(SELECT * FROM [ONLY] s.t AS lunate_0 [TABLESAMPLE ...]
  *	 WHERE P(t, lunate_0) [AND LIMIT(lunate_0)] [OFFSET 0]) AS alias
  *     alias is the one given (with its column list) or the table's name.  With
- *     hidden columns the "*" is a list of all columns, lunate_0.c or
- *     CAST(NULL AS type) AS c.  "TABLE t" becomes "SELECT * FROM" and F1.
+ *     masked columns the "*" is a list of all columns, lunate_0.c,
+ *     CAST(NULL AS type) AS c, or, with a condition,
+ *     CASE WHEN (its text) THEN lunate_0.c END AS c.  "TABLE t" becomes
+ *     "SELECT * FROM" and F1.
  *     OFFSET 0 stands when rewriting is the only barrier (ask.fence) and the
  *     statement is leaky: it could tell of a row before its tenant was looked
  *     at.  Leaky is, anywhere in the statement, what may raise or act (a call
@@ -56,7 +58,7 @@
  *	WHERE P [AND LIMIT] [AND P2 ...] [AND (what stood there)]
  *     F1 it is all the same below the nullable side of an outer join or in a
  *     FULL join, below a join with an alias (which hides the name), with
- *     TABLESAMPLE, a list of column aliases or hidden columns, and where
+ *     TABLESAMPLE, a list of column aliases or masked columns, and where
  *     OFFSET 0 has to stand.
  * F3  the target of UPDATE or DELETE: as F2 in its WHERE.  Where F1 would have
  *     OFFSET 0, what stood there is put behind the predicates:
@@ -173,13 +175,21 @@ struct tenant_part {
 	unsigned value; /* PART_VALUE: which, from 0; each one parameter */
 };
 
+/* A column that is not read as it is: NULL, or NULL in the rows for which the
+ * condition is not true. */
+struct tenant_mask {
+	const char *column;
+	unsigned nparts;
+	const struct tenant_part *parts; /* none: NULL in every row */
+};
+
 /* For one table and action. */
 struct tenant_limit {
 	const char *schema, *name;
 	enum tenant_action action;
-	unsigned nparts, nhidden;
+	unsigned nparts, nmasks;
 	const struct tenant_part *parts; /* none: every row */
-	const char *const *hidden;	 /* columns that are read as NULL */
+	const struct tenant_mask *masks; /* READ only */
 };
 
 struct tenant_limits {

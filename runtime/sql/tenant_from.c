@@ -43,7 +43,7 @@ wants_place(const struct rewrite *rw, const struct tree_node *select,
 	return select != NULL && !rw->leaky &&
 	       (tree_len(select, "group_clause") > 0 || rw->by_schema) &&
 	       tree_len(tree_get(t->var, "alias"), "colnames") == 0 &&
-	       (l == NULL || l->nhidden == 0);
+	       (l == NULL || l->nmasks == 0);
 }
 
 /* ---- F2 ----------------------------------------------------------------- */
@@ -102,20 +102,20 @@ from_leave(struct rewrite *rw, const struct tree_node *select)
 static bool
 hides(const struct tenant_limit *l, const char *column)
 {
-	for (unsigned i = 0; l != NULL && i < l->nhidden; i++)
-		if (strcmp(l->hidden[i], column) == 0)
+	for (unsigned i = 0; l != NULL && i < l->nmasks; i++)
+		if (strcmp(l->masks[i].column, column) == 0)
 			return true;
 	return false;
 }
 
-/* "*", or with hidden columns the list of all. */
+/* "*", or with masked columns the list of all. */
 static void
 add_columns(struct rewrite *rw, struct str *s, const struct target *t)
 {
 	const struct tenant_limit *l = pred_limit(rw, t->rule, TENANT_READ);
 	const struct world_table *wt = t->world;
 
-	if (l == NULL || l->nhidden == 0) {
+	if (l == NULL || l->nmasks == 0) {
 		str_addc(s, '*');
 		return;
 	}
@@ -270,7 +270,7 @@ from_table(struct rewrite *rw, struct tree_walk *w)
 		return rw->e->code;
 	l = pred_limit(rw, t.rule, TENANT_READ);
 	if (t.rule->kind == TENANT_SHARED &&
-	    (l == NULL || (l->nparts == 0 && l->nhidden == 0))) {
+	    (l == NULL || (l->nparts == 0 && l->nmasks == 0))) {
 		target_qualify(rw, &t);
 		return 0;
 	}

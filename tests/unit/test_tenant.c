@@ -317,14 +317,14 @@ test_limits_of_access_join_the_predicate(void **state)
 		{"", TENANT_PART_ROW, 0},
 		{".n < ", TENANT_PART_VALUE, 0},
 		{"", TENANT_PART_END, 0}};
-	static const char *const hidden[] = {"note"};
+	static const struct tenant_mask masks[] = {{.column = "note"}};
 	static const struct tenant_limit limit = {.schema = "clinic",
 						  .name = "visits",
 						  .action = TENANT_READ,
 						  .nparts = 3,
 						  .parts = parts,
-						  .nhidden = 1,
-						  .hidden = hidden};
+						  .nmasks = 1,
+						  .masks = masks};
 	static const struct tenant_limits limits = {
 		.nlimits = 1, .nvalues = 1, .limits = &limit};
 	struct tenant_ask ask = one;
