@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * lua_admin - core functions around the runtime: tables for help, warnings,
- * figures.
+ * figures, and faults for tests.
  */
 #include "config.h"
+#include "fault.h"
 #include "lua_core.h"
 #include "lua_db.h"
 #include "near.h"
@@ -276,6 +277,21 @@ core_settings(lua_State *L)
 	return 1;
 }
 
+/* core.fault(text) -> true, or nil, err: what base/fault.h makes fail in this
+ * process from now on, and nothing else.  For tests. */
+static int
+core_fault(lua_State *L)
+{
+	const char *text = luaL_checkstring(L, 1);
+	struct err e;
+
+	fault_clear();
+	if (fault_arm_text(text, &e) < 0)
+		return fail(L, &e);
+	lua_pushboolean(L, true);
+	return 1;
+}
+
 static const luaL_Reg functions[] = {{"settings", core_settings},
 				     {"config_help", core_config_help},
 				     {"config_markdown", core_config_markdown},
@@ -287,6 +303,7 @@ static const luaL_Reg functions[] = {{"settings", core_settings},
 				     {"metrics_table", core_metrics_table},
 				     {"event_table", core_event_table},
 				     {"error_table", core_error_table},
+				     {"fault", core_fault},
 				     {NULL, NULL}};
 
 void

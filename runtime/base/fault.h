@@ -9,7 +9,7 @@
  * armed.  Points are named by what fails; arming a name that no point has does
  * nothing, so a test asks fault_visits() afterwards.
  *
- * Text form (the variable LUNATE_FAULT has it; its reader is config):
+ * Text form (a live test hands it to core.fault, api/lua_admin.c):
  *
  *	name=RULE[,name=RULE...]
  *	RULE: always | nth:N | chance:P[:SEED]      N >= 1, 0 <= P <= 1
