@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * lua_policy - core.policy_check and core.policy_words, policy folders without
- * a database for the commands; core.isolated.
+ * lua_policy - core.policy_check, core.policy_rls and core.policy_words, policy
+ * folders without a database for the commands; core.isolated.
  */
 #include "decl.h"
 #include "load.h"
 #include "lua_core.h"
 #include "lua_db.h"
 #include "policies.h"
+#include "rls.h"
 #include "runtime.h"
 #include "texts.h"
 #include "vocab.h"
@@ -59,31 +60,28 @@ push_state(lua_State *L, const struct rules *r)
 	lua_setfield(L, -2, "not_yet");
 }
 
+/* The rules of the folder that is argument 1, for the schema that is argument
+ * 2; `tested` hears of each test, or is NULL. */
 static int
-check(lua_State *L, struct watchdog *dog, struct err *e)
+load(lua_State *L,
+     void (*tested)(void *arg, const struct decl *test, const struct err *e),
+     struct rules **out, struct err *e)
 {
-	struct texts *t;
-	struct rules *base, *r;
+	struct load_ask ask = {
+		.schema = lua_tostring(L, 2), .tested = tested, .arg = L};
+	struct rules *base;
 	int rc;
 
-	if (texts_read(&t, lua_tostring(L, 1), e) < 0)
+	if (watchdog_new(&ask.watchdog, e) < 0)
 		return e->code;
-	base = rules_new();
-	rc = load_rules(&(struct load_ask){.texts = t,
-					   .schema = lua_tostring(L, 2),
-					   .base = base,
-					   .watchdog = dog,
-					   .tested = on_test,
-					   .arg = L},
-			&r, e);
-	rules_unpin(&base);
-	texts_unpin(&t);
-	if (rc < 0)
-		return rc;
-	rc = policies_holds(r, lua_tostring(L, 1), e);
-	if (rc == 0)
-		push_state(L, r);
-	rules_unpin(&r);
+	rc = texts_read(&ask.texts, lua_tostring(L, 1), e);
+	if (rc == 0) {
+		ask.base = base = rules_new();
+		rc = load_rules(&ask, out, e);
+		rules_unpin(&base);
+		texts_unpin(&ask.texts);
+	}
+	watchdog_free(&ask.watchdog);
 	return rc;
 }
 
@@ -92,19 +90,66 @@ check(lua_State *L, struct watchdog *dog, struct err *e)
 static int
 core_policy_check(lua_State *L)
 {
-	struct watchdog *dog;
+	struct rules *r;
 	struct err e;
 	int rc;
 
 	luaL_checkstring(L, 1);
 	luaL_checkstring(L, 2);
 	lua_settop(L, 2);
-	if (watchdog_new(&dog, &e) < 0)
-		return fail(L, &e);
 	lua_newtable(L);
-	rc = check(L, dog, &e);
-	watchdog_free(&dog);
+	if (load(L, on_test, &r, &e) < 0)
+		return 1 + fail(L, &e);
+	rc = policies_holds(r, lua_tostring(L, 1), &e);
+	if (rc == 0)
+		push_state(L, r);
+	rules_unpin(&r);
 	return rc < 0 ? 1 + fail(L, &e) : 2;
+}
+
+/* ---- row policies ------------------------------------------------------ */
+
+static int
+write_rls(lua_State *L, const struct rules *r, struct str *out, struct err *e)
+{
+	const struct isolation_rules *i = &r->isolation;
+	const struct rls_options o = {.rules = i->tables,
+				      .seal = i->seal,
+				      .app_role = lua_tostring(L, 3),
+				      .system_role = lua_tostring(L, 4)};
+
+	if (i->state != ISOLATION_ON)
+		return err_set(e, LUNATE_ECONFIG,
+			       "%s has no isolation.lua, so there is nothing "
+			       "to write policies of",
+			       lua_tostring(L, 1));
+	return rls_sql(&o, out, e);
+}
+
+/* core.policy_rls(folder, schema, app_role?, system_role?) -> the script that
+ * gives the database its row policies; or nil, err */
+static int
+core_policy_rls(lua_State *L)
+{
+	struct rules *r;
+	struct str s;
+	struct err e;
+	int rc;
+
+	luaL_checkstring(L, 1);
+	luaL_checkstring(L, 2);
+	luaL_optstring(L, 3, NULL);
+	luaL_optstring(L, 4, NULL);
+	lua_settop(L, 4);
+	if (load(L, NULL, &r, &e) < 0)
+		return fail(L, &e);
+	str_init(&s);
+	rc = write_rls(L, r, &s, &e);
+	rules_unpin(&r);
+	if (rc == 0)
+		lua_pushlstring(L, s.at, s.len);
+	str_fini(&s);
+	return rc < 0 ? fail(L, &e) : 1;
 }
 
 /* ---- the vocabulary ---------------------------------------------------- */
@@ -197,6 +242,7 @@ core_isolated(lua_State *L)
 
 static const luaL_Reg functions[] = {{"isolated", core_isolated},
 				     {"policy_check", core_policy_check},
+				     {"policy_rls", core_policy_rls},
 				     {"policy_words", core_policy_words},
 				     {NULL, NULL}};
 

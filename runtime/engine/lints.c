@@ -26,6 +26,20 @@ put_text(json_t *to, const char *key, const char *text)
 		(void)json_object_set_new(to, key, json_string(text));
 }
 
+/* A rule of which no policy can be made has no digest: OTHER. */
+static const char *
+state_of(const struct isolation_rules *r, const struct tenant_table *t,
+	 const struct rows *states)
+{
+	const struct rls_options o = {.rules = r->tables, .seal = r->seal};
+	char digest[RLS_DIGEST];
+	struct err e;
+
+	if (rls_digest(&o, t, digest, &e) < 0)
+		digest[0] = 0;
+	return rls_state_word(rls_state_of(states, t, digest));
+}
+
 static json_t *
 rule_json(const struct tenant_table *t)
 {
@@ -47,13 +61,19 @@ rule_json(const struct tenant_table *t)
 }
 
 static char *
-rules_json(const struct tenant_rules *r)
+rules_json(const struct isolation_rules *r, const struct rows *states)
 {
+	const struct tenant_rules *rules = r->tables;
 	json_t *all = json_array();
 	char *text, *mine;
 
-	for (unsigned i = 0; i < r->ntables; i++)
-		(void)json_array_append_new(all, rule_json(&r->tables[i]));
+	for (unsigned i = 0; i < rules->ntables; i++) {
+		const struct tenant_table *t = &rules->tables[i];
+		json_t *o = rule_json(t);
+
+		put_text(o, "state", state_of(r, t, states));
+		(void)json_array_append_new(all, o);
+	}
 	text = json_dumps(all, JSON_COMPACT);
 	mine = mem_dups(text != NULL ? text : "[]");
 	free(text);
@@ -105,17 +125,15 @@ ask_lints(struct lints *l, struct worker *w)
 {
 	const struct tenant_rules *r = l->ask.rules->tables;
 
-	l->rules = rules_json(r);
 	l->vals[0] = text_val(l->rules);
 	l->vals[1] = text_val(mode_word(l->ask.rules->mode));
 	l->vals[2] = text_val(tenant_type_name(r->type));
-	l->vals[3] = text_val(rls_state_word(l->state));
 	lints_sql(&l->sql);
 	begin(l, w, on_lints);
 	l->op.sql = l->sql.at;
 	l->op.len = l->sql.len;
 	l->op.vals = l->vals;
-	l->op.nvals = 4;
+	l->op.nvals = 3;
 	l->op.prelude = path_sql;
 	op_start(&l->op);
 }
@@ -131,7 +149,8 @@ on_state(struct op *op)
 		l->done(l);
 		return;
 	}
-	l->state = rls_state_of(op->err.code == 0 ? op->rows : NULL, l->digest);
+	l->rules = rules_json(l->ask.rules,
+			      op->err.code == 0 ? op->rows : NULL);
 	op_fini(op);
 	ask_lints(l, w);
 }
@@ -140,15 +159,10 @@ void
 lints_start(struct lints *l, struct worker *w, const struct lints_ask *ask,
 	    void (*done)(struct lints *l))
 {
-	struct err e;
-
 	assert(ask->rules->state == ISOLATION_ON);
 	l->ask = *ask;
 	l->done = done;
 	str_init(&l->sql);
-	/* Rules of which no policies can be made have no digest: OTHER. */
-	if (rls_digest(ask->rules->tables, ask->rules->seal, l->digest, &e) < 0)
-		l->digest[0] = 0;
 	begin(l, w, on_state);
 	l->op.sql = rls_state_sql;
 	l->op.len = strlen(rls_state_sql);

@@ -2,7 +2,7 @@
  *
  * lints - does the live database keep what isolation.lua takes for granted?
  *
- *   lints_start --state of the policies--> --one query of all lints--> done()
+ *   lints_start --state of each table's policies--> --all lints--> done()
  *       findings -> doctor's list          closed -> tables nobody may touch
  *
  * A lint is one SELECT over the rules and the catalogs (lints_sql.c), asked as
@@ -35,7 +35,8 @@ struct lint {
 extern const struct lint lints_list[];
 extern const unsigned lints_count;
 
-/* $1 rules as JSON, $2 mode, $3 type of tenants, $4 state of the policies */
+/* $1 rules as JSON, each with the state of its policies; $2 mode, $3 type of
+ * tenants */
 void lints_sql(struct str *out);
 
 /* lint = "..." on purpose; table "schema.name", or NULL: all. */
@@ -60,11 +61,9 @@ struct lint_finding {
 struct lints {
 	struct op op; /* op.err: what could not be asked */
 	struct lints_ask ask;
-	enum rls_state state;
-	char digest[RLS_DIGEST];
 	struct str sql;
 	char *rules; /* as JSON */
-	struct pgval vals[4];
+	struct pgval vals[3];
 	void (*done)(struct lints *l);
 };
 

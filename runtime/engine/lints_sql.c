@@ -3,17 +3,18 @@
  * The lints, one SELECT each.  They run under search_path pg_catalog.
  *
  * rule   a rule with what the catalog has of its table; oid NULL: nothing.
- *        q is its name in SQL; tenant the number of its tenant column
+ *        q is its name in SQL; tenant the number of its tenant column;
+ *        state what its policies are
  * part   partitions and inheritance children of a rule's table, at any depth
  * me     the role that asks
- * ask    mode, type, state; rls: do row policies count?
+ * ask    mode, type; rls: do row policies count?
  */
 #include "lints.h"
 
 /* clang-format off */
 static const char head[] =
 	"WITH RECURSIVE ask AS (SELECT $2::text AS mode, $3::text AS type, "
-	"$4::text AS state, $2::text <> 'rewrite' AS rls), "
+	"$2::text <> 'rewrite' AS rls), "
 	"me AS (SELECT * FROM pg_roles WHERE rolname = current_user), "
 	"rule AS MATERIALIZED (SELECT r.*, c.oid, c.relowner, c.relkind, "
 	"c.relrowsecurity, c.relforcerowsecurity, "
@@ -21,7 +22,7 @@ static const char head[] =
 	"a.attnotnull, a.atttypid::regtype::text AS atttype "
 	"FROM jsonb_to_recordset($1::jsonb) AS r(schema text, name text, "
 	"kind text, col text, via_schema text, via text, own text[], "
-	"other text[]) "
+	"other text[], state text) "
 	"LEFT JOIN pg_namespace n ON n.nspname = r.schema "
 	"LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = r.name "
 	"AND c.relkind IN ('r', 'p', 'f', 'v', 'm') "
@@ -41,7 +42,7 @@ static const char head[] =
 
 #define NO_TABLE "SELECT '', '', "
 #define TABLE "SELECT r.schema, r.name, "
-#define APPLY "'lunate policy rls --apply'"
+#define APPLY "'lunate policy rls | psql'"
 #define SOME "r.oid IS NOT NULL AND "
 
 const struct lint lints_list[] = {
@@ -139,7 +140,11 @@ const struct lint lints_list[] = {
 	 "v.name = r.via, me, ask WHERE " SOME "ask.rls AND "
 	 "v.oid IS NOT NULL AND NOT has_table_privilege(v.oid, 'SELECT')"},
 
-	/* ---- row policies */
+	/* ---- row policies; the first says what the next ones are about */
+	{"policy-drift", "the policies in the database are not those of "
+	 "isolation.lua",
+	 TABLE "r.state, " APPLY ", true FROM rule r, ask "
+	 "WHERE " SOME "ask.rls AND r.state <> 'same'"},
 	{"rls-off", "row-level security is off",
 	 TABLE "r.name, format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', "
 	 "r.q), true FROM rule r, ask WHERE " SOME "ask.rls AND "
@@ -151,18 +156,19 @@ const struct lint lints_list[] = {
 	 "NOT r.relforcerowsecurity"},
 	{"policy-read", "no restrictive policy of lunate binds reads",
 	 TABLE "r.name, " APPLY ", true FROM rule r, ask WHERE " SOME
-	 "ask.rls AND r.kind <> 'shared' AND NOT EXISTS (SELECT FROM pol p "
+	 "ask.rls AND r.relkind IN ('r', 'p') AND r.kind <> 'shared' AND NOT EXISTS (SELECT FROM pol p "
 	 "WHERE p.polrelid = r.oid AND p.polcmd IN ('*', 'r'))"},
 	{"policy-write", "no restrictive policy of lunate binds every write",
 	 TABLE "r.name, " APPLY ", true FROM rule r, ask WHERE " SOME
-	 "ask.rls AND EXISTS (SELECT FROM unnest('{a,w,d}'::text[]) cmd "
+	 "ask.rls AND r.relkind IN ('r', 'p') AND EXISTS (SELECT FROM unnest('{a,w,d}'::text[]) cmd "
 	 "WHERE NOT EXISTS (SELECT FROM pol p WHERE p.polrelid = r.oid AND "
 	 "(p.polcmd::text = cmd AND coalesce(p.polwithcheck, p.polqual) "
 	 "IS NOT NULL OR p.polcmd = '*' AND p.polwithcheck IS NOT NULL)))"},
-	{"policy-drift", "the policies in the database are not those of "
-	 "isolation.lua",
-	 NO_TABLE "ask.state, " APPLY ", ask.mode = 'rls' FROM ask "
-	 "WHERE ask.rls AND ask.state <> 'same'"},
+	{"policy-none", "row policies are for tables, and this is none: mode "
+	 "\"rls\" cannot hold for it",
+	 TABLE "r.name, 'say mode = \"both\" in isolation.lua', "
+	 "ask.mode = 'rls' FROM rule r, ask WHERE " SOME "ask.rls AND "
+	 "r.kind <> 'shared' AND r.relkind NOT IN ('r', 'p')"},
 	{"partition-open", "a partition or child has no row-level security of "
 	 "its own",
 	 "SELECT p.schema, p.name, p.cq, " APPLY ", true FROM part p, ask "

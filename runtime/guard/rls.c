@@ -70,6 +70,17 @@ add_table(struct str *s, const char *schema, const char *name)
 	rls_ident(s, name);
 }
 
+void
+rls_table_literal(struct str *s, const struct tenant_table *t)
+{
+	struct str name;
+
+	str_init(&name);
+	add_table(&name, t->schema, t->name);
+	rls_literal(s, name.at);
+	str_fini(&name);
+}
+
 /* ---- predicates --------------------------------------------------------- */
 
 /* (SELECT ...)::type[]: the second cast does nothing, and makes of the
@@ -329,24 +340,21 @@ scoped(const struct rls_writer *w, const struct tenant_table *t,
 int
 rls_rule(const struct rls_writer *w, const struct tenant_table *t)
 {
-	struct str scope, name;
+	struct str scope;
 	int rc = 0;
 
 	str_init(&scope);
-	str_init(&name);
 	if (t->kind != TENANT_SHARED)
 		rc = add_scope(w, &scope, t);
 	if (rc == 0) {
 		if (t->kind == TENANT_THROUGH && !t->write_never)
 			add_alone(w, t);
-		add_table(&name, t->schema, t->name);
 		str_add(w->out, "SELECT pg_temp.lunate_scope(");
-		rls_literal(w->out, name.at);
+		rls_table_literal(w->out, t);
 		add_open(w);
 		scoped(w, t, scope.at);
 		str_add(w->out, ");\n");
 	}
-	str_fini(&name);
 	str_fini(&scope);
 	return rc;
 }

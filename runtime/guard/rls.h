@@ -5,6 +5,7 @@
  *	isolation.lua --rls_sql--> a script --run by an owner--> policies
  *	        |                                                   |
  *	        +--rls_digest--> the same? <--rls_state_sql---------+
+ *	                    table by table
  *
  * For each table of the rules, and for its partitions and inheritance
  * children, the script writes one permissive policy that lets all rows
@@ -69,24 +70,27 @@ struct rls_options {
 MUST_USE
 int rls_sql(const struct rls_options *o, struct str *out, struct err *e);
 
-/* Of what the policies say, whomever they bind: 32 hexadecimal digits. */
+/* Of what the policies of one table say, whomever they bind: 32 hexadecimal
+ * digits. */
 MUST_USE
-int rls_digest(const struct tenant_rules *rules, bool seal,
+int rls_digest(const struct rls_options *o, const struct tenant_table *t,
 	       char out[RLS_DIGEST], struct err *e);
 
-/* What is the database's barrier, compared with these rules? */
+/* What are the policies of a table, compared with its rule? */
 enum rls_state {
 	RLS_SAME,
-	RLS_NEVER,   /* the script never ran here */
-	RLS_OTHER,   /* it ran for other rules */
-	RLS_CHANGED, /* its policies were changed or dropped by hand */
+	RLS_NEVER,   /* the script never ran here with a rule for it */
+	RLS_OTHER,   /* it ran for another rule */
+	RLS_CHANGED, /* they were changed or dropped by hand */
 };
 
-/* No parameters; one row, or the error of a table that is not there. */
+/* No parameters; a row for each table of the script that ran last, or the
+ * error of a table that is not there. */
 extern const char rls_state_sql[];
 
 /* Of its answer; rows NULL: it failed. */
-enum rls_state rls_state_of(const struct rows *rows, const char *digest);
+enum rls_state rls_state_of(const struct rows *rows,
+			    const struct tenant_table *t, const char *digest);
 const char *rls_state_word(enum rls_state s);
 
 /* ---- seal */

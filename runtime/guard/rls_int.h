@@ -22,6 +22,9 @@ struct rls_writer {
 void rls_ident(struct str *s, const char *name);
 void rls_literal(struct str *s, const char *text);
 
+/* '"schema"."name"' */
+void rls_table_literal(struct str *s, const struct tenant_table *t);
+
 /* The expression that gives the array's text, from a context as it stands. */
 const char *rls_tenants(enum tenant_type type);
 

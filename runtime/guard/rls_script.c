@@ -28,15 +28,24 @@ static const char script_head[] =
 	"SET LOCAL search_path = pg_catalog, pg_temp;\n"
 	"CREATE SCHEMA IF NOT EXISTS lunate;\n"
 	"GRANT USAGE ON SCHEMA lunate TO PUBLIC;\n"
-	"CREATE TABLE IF NOT EXISTS lunate.policy_state (\n"
-	"  name text PRIMARY KEY,\n"
+	/* Whoever asks for the state meanwhile waits for the end. */
+	"DROP TABLE IF EXISTS lunate.policy_state;\n"
+	"CREATE TABLE lunate.policy_state (\n"
+	"  schema text,\n"
+	"  name text,\n"
 	"  digest text NOT NULL,\n"
 	"  installed text NOT NULL,\n"
-	"  at timestamptz NOT NULL DEFAULT now());\n"
+	"  at timestamptz NOT NULL DEFAULT now(),\n"
+	"  PRIMARY KEY (schema, name));\n"
 	"GRANT SELECT ON lunate.policy_state TO PUBLIC;\n"
-	/* Deparsed under an empty path, so everybody reads the same text. */
-	"CREATE OR REPLACE FUNCTION lunate.policy_now() RETURNS text\n"
-	"  LANGUAGE sql STABLE SET search_path = '' AS $$\n"
+	/* Of a table, its partitions and children, and the functions that the
+	 * policies call.  Deparsed under an empty path, so everybody reads
+	 * the same text. */
+	"CREATE OR REPLACE FUNCTION lunate.policy_now(root oid) RETURNS text\n"
+	"  LANGUAGE sql STABLE STRICT SET search_path = '' AS $$\n"
+	"WITH RECURSIVE tree(oid) AS (SELECT root UNION\n"
+	"  SELECT i.inhrelid FROM pg_catalog.pg_inherits i\n"
+	"  JOIN tree ON i.inhparent = tree.oid)\n"
 	"SELECT pg_catalog.md5(coalesce(pg_catalog.string_agg(\n"
 	"  pg_catalog.concat_ws('|',\n"
 	"    c.oid::pg_catalog.regclass, c.relrowsecurity, c.relforcerowsecurity,\n"
@@ -46,9 +55,16 @@ static const char script_head[] =
 	"    pg_catalog.pg_get_expr(p.polqual, c.oid),\n"
 	"    pg_catalog.pg_get_expr(p.polwithcheck, c.oid)),\n"
 	"    E'\\n' ORDER BY c.oid::pg_catalog.regclass::text COLLATE \"C\",\n"
-	"    p.polname), ''))\n"
+	"    p.polname), '') || (\n"
+	"  SELECT coalesce(pg_catalog.string_agg(pg_catalog.md5(f.prosrc), '|'\n"
+	"    ORDER BY f.proname COLLATE \"C\"), '')\n"
+	"  FROM pg_catalog.pg_proc f\n"
+	"  JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace\n"
+	"  WHERE n.nspname = 'lunate'\n"
+	"    AND (f.proname = 'tenants' OR f.proname LIKE 'alone %')))\n"
 	"FROM pg_catalog.pg_policy p\n"
 	"JOIN pg_catalog.pg_class c ON c.oid = p.polrelid\n"
+	"JOIN tree ON tree.oid = c.oid\n"
 	"WHERE p.polname LIKE 'lunate\\_%'\n"
 	"$$;\n"
 	"CREATE OR REPLACE FUNCTION pg_temp.lunate_scope(\n"
@@ -104,64 +120,79 @@ static const char script_seal[] =
 	"  RETURN NULL;\n"
 	"END $$;\n";
 
-static const char script_tail[] =
-	"INSERT INTO lunate.policy_state (name, digest, installed)\n"
-	"  VALUES ('rls', '%s', lunate.policy_now())\n"
-	"  ON CONFLICT (name) DO UPDATE SET digest = excluded.digest,\n"
-	"  installed = excluded.installed, at = now();\n"
-	"COMMIT;\n";
-
 const char rls_state_sql[] =
-	"SELECT digest, installed = lunate.policy_now() "
-	"FROM lunate.policy_state WHERE name = 'rls'";
+	"SELECT s.schema, s.name, s.digest, "
+	"s.installed = lunate.policy_now(c.oid) FROM lunate.policy_state s "
+	"LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = s.schema "
+	"LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid "
+	"AND c.relname = s.name";
 /* clang-format on */
 
 static int
-add_rules(const struct rls_options *o, struct str *out, struct err *e)
+add_rules(const struct rls_writer *w)
 {
-	const struct rls_writer w = {o, out, e};
+	const struct tenant_rules *r = w->o->rules;
 
-	for (unsigned i = 0; i < o->rules->ntables; i++)
-		if (rls_rule(&w, &o->rules->tables[i]) < 0)
-			return e->code;
+	for (unsigned i = 0; i < r->ntables; i++)
+		if (rls_rule(w, &r->tables[i]) < 0)
+			return w->e->code;
+	return 0;
+}
+
+/* What was installed, once all of it is. */
+static int
+add_state(const struct rls_writer *w, const struct tenant_table *t)
+{
+	char digest[RLS_DIGEST];
+
+	if (rls_digest(w->o, t, digest, w->e) < 0)
+		return w->e->code;
+	str_add(w->out, "INSERT INTO lunate.policy_state VALUES (");
+	rls_literal(w->out, t->schema);
+	str_add(w->out, ", ");
+	rls_literal(w->out, t->name);
+	str_addf(w->out, ", '%s', lunate.policy_now(", digest);
+	rls_table_literal(w->out, t);
+	str_add(w->out, "::regclass));\n");
 	return 0;
 }
 
 int
 rls_sql(const struct rls_options *o, struct str *out, struct err *e)
 {
-	char digest[RLS_DIGEST];
-	int rc;
+	const struct rls_writer w = {o, out, e};
+	const struct tenant_rules *r = o->rules;
 
 	if (o->system_role != NULL && o->app_role == NULL)
 		return err_set(e, LUNATE_EINVAL,
 			       "a system role that is let through needs the "
 			       "role that is not: say the application's role "
 			       "too");
-	rc = rls_digest(o->rules, o->seal, digest, e);
-	if (rc < 0)
-		return rc;
 	str_add(out, script_head);
 	if (o->seal)
-		str_addf(out, script_seal, rls_tenants(o->rules->type));
-	rc = add_rules(o, out, e);
-	str_addf(out, script_tail, digest);
-	return rc;
+		str_addf(out, script_seal, rls_tenants(r->type));
+	if (add_rules(&w) < 0)
+		return e->code;
+	for (unsigned i = 0; i < r->ntables; i++)
+		if (add_state(&w, &r->tables[i]) < 0)
+			return e->code;
+	str_add(out, "COMMIT;\n");
+	return 0;
 }
 
 int
-rls_digest(const struct tenant_rules *rules, bool seal, char out[RLS_DIGEST],
-	   struct err *e)
+rls_digest(const struct rls_options *o, const struct tenant_table *t,
+	   char out[RLS_DIGEST], struct err *e)
 {
-	const struct rls_options o = {.rules = rules, .seal = seal};
+	const struct rls_options anybody = {.rules = o->rules, .seal = o->seal};
 	XXH128_hash_t h;
 	struct str s;
 	int rc;
 
 	str_init(&s);
 	str_add(&s, script_head);
-	str_add(&s, seal ? script_seal : "");
-	rc = add_rules(&o, &s, e);
+	str_add(&s, o->seal ? script_seal : "");
+	rc = rls_rule(&(struct rls_writer){&anybody, &s, e}, t);
 	h = XXH3_128bits(s.at, s.len);
 	snprintf(out, RLS_DIGEST, "%016" PRIx64 "%016" PRIx64, h.high64,
 		 h.low64);
@@ -171,19 +202,30 @@ rls_digest(const struct tenant_rules *rules, bool seal, char out[RLS_DIGEST],
 
 /* ---- state -------------------------------------------------------------- */
 
-enum rls_state
-rls_state_of(const struct rows *rows, const char *digest)
+static bool
+cell_is(const struct rows *rows, size_t row, int col, const char *text)
 {
-	const char *there, *same;
 	size_t len;
+	const char *cell = rows_cell(rows, row, col, &len);
 
-	if (rows == NULL || rows_count(rows) != 1)
-		return RLS_NEVER;
-	there = rows_cell(rows, 0, 0, &len);
-	if (there == NULL || strcmp(there, digest) != 0)
-		return RLS_OTHER;
-	same = rows_cell(rows, 0, 1, &len);
-	return same != NULL && same[0] == 't' ? RLS_SAME : RLS_CHANGED;
+	return cell != NULL && strcmp(cell, text) == 0;
+}
+
+enum rls_state
+rls_state_of(const struct rows *rows, const struct tenant_table *t,
+	     const char *digest)
+{
+	size_t n = rows != NULL ? rows_count(rows) : 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!cell_is(rows, i, 0, t->schema) ||
+		    !cell_is(rows, i, 1, t->name))
+			continue;
+		if (!cell_is(rows, i, 2, digest))
+			return RLS_OTHER;
+		return cell_is(rows, i, 3, "t") ? RLS_SAME : RLS_CHANGED;
+	}
+	return RLS_NEVER;
 }
 
 const char *

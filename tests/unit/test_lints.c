@@ -263,7 +263,7 @@ a_table_that_fails_is_closed_with_its_children_and_no_other(void **state)
 	closed_unpin(&c);
 	(void)server_sql("alter table h.visits disable row level security");
 	c = closed_now("app", &ask);
-	assert_string_equal(closed_by(c, "h", "visits"), "rls-off");
+	assert_string_equal(closed_by(c, "h", "visits"), "policy-drift");
 	assert_string_equal(closed_by(c, "h", "items"), "parent-closed");
 	assert_null(closed_by(c, "h", "notes"));
 	assert_null(closed_by(c, "h", "patients"));

@@ -360,19 +360,25 @@ rules_that_cannot_be_written_are_refused(void **state)
 static struct rows *
 state_rows(PGconn *c)
 {
-	struct shape_col cols[2] = {{.name = "digest"}, {.name = "same"}};
+	struct shape_col cols[4] = {{.name = "schema"},
+				    {.name = "name"},
+				    {.name = "digest"},
+				    {.name = "same"}};
 	PGresult *res = PQexec(c, rls_state_sql);
-	struct shape *shape = shape_new(cols, 2);
+	struct shape *shape = shape_new(cols, 4);
 	struct rows *rows = NULL;
 	size_t bytes = 0;
 
-	for (int i = 0; i < 2 * PQntuples(res); i++)
-		bytes += (size_t)PQgetlength(res, i / 2, i % 2);
+	for (int i = 0; i < 4 * PQntuples(res); i++)
+		bytes += (size_t)PQgetlength(res, i / 4, i % 4);
 	if (PQresultStatus(res) == PGRES_TUPLES_OK) {
 		rows = rows_try_new(shape, (size_t)PQntuples(res), bytes);
-		for (int i = 0; i < 2 * PQntuples(res); i++)
-			rows_put(rows, PQgetvalue(res, i / 2, i % 2),
-				 (size_t)PQgetlength(res, i / 2, i % 2));
+		for (int i = 0; i < 4 * PQntuples(res); i++)
+			rows_put(rows,
+				 PQgetisnull(res, i / 4, i % 4)
+					 ? NULL
+					 : PQgetvalue(res, i / 4, i % 4),
+				 (size_t)PQgetlength(res, i / 4, i % 4));
 		rows_seal(rows);
 	}
 	shape_unpin(&shape);
@@ -381,48 +387,110 @@ state_rows(PGconn *c)
 }
 
 static enum rls_state
-state_now(const struct tenant_rules *rules, bool seal)
+state_now(const struct rls_options *o, const char *table)
 {
+	const struct tenant_table *t = tenant_find(o->rules, "h", table);
 	char digest[RLS_DIGEST];
 	struct rows *rows = state_rows(rls_app);
 	enum rls_state s;
 	struct err e;
 
-	assert_int_equal(rls_digest(rules, seal, digest, &e), 0);
-	s = rls_state_of(rows, digest);
+	assert_int_equal(rls_digest(o, t, digest, &e), 0);
+	s = rls_state_of(rows, t, digest);
 	if (rows != NULL)
 		rows_unpin(&rows);
 	return s;
 }
 
 static void
-drift_between_file_and_database_is_seen(void **state)
+all_are(const struct rls_options *o, enum rls_state want)
 {
-	static const char *const changes[] = {
-		"drop policy lunate_tenant on h.notes",
-		"alter policy lunate_tenant on h.notes using (true)",
-		"alter policy lunate_tenant on h.notes to boss",
-		"alter table h.notes disable row level security",
-		"alter table h.visits_old no force row level security",
-		"alter table h.items rename to things",
+	for (unsigned i = 0; i < o->rules->ntables; i++) {
+		const char *name = o->rules->tables[i].name;
+		enum rls_state got = state_now(o, name);
+
+		if (got != want)
+			fail_msg("%s: %s", name, rls_state_word(got));
+	}
+}
+
+static const struct rls_options plain = {.rules = &rls_rules};
+
+static void
+the_script_leaves_all_tables_as_their_rules_say(void **state)
+{
+	const struct rls_options sealed = {.rules = &rls_rules, .seal = true};
+
+	rls_begin();
+	all_are(&plain, RLS_SAME);
+	rls_exec(rls_app, "set search_path = h, public");
+	all_are(&plain, RLS_SAME);
+	all_are(&sealed, RLS_OTHER);
+	(void)server_sql("drop schema lunate cascade");
+	all_are(&plain, RLS_NEVER);
+}
+
+static void
+drift_of_one_table_is_seen_in_that_one_alone(void **state)
+{
+	static const struct {
+		const char *change, *table;
+	} changes[] = {
+		{"drop policy lunate_tenant on h.notes", "notes"},
+		{"alter policy lunate_tenant on h.notes using (true)", "notes"},
+		{"alter policy lunate_tenant on h.notes to boss", "notes"},
+		{"alter table h.notes disable row level security", "notes"},
+		{"alter table h.visits_old no force row level security",
+		 "visits"},
+		{"alter policy lunate_tenant on h.visits_new using (true)",
+		 "visits"},
+		{"alter table h.items rename to things", "items"},
 	};
+
+	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
+		rls_begin();
+		(void)server_sql(changes[i].change);
+		for (unsigned k = 0; k < rls_rules.ntables; k++) {
+			const char *name = rls_list[k].name;
+			bool hit = strcmp(name, changes[i].table) == 0;
+
+			assert_int_equal(state_now(&plain, name),
+					 hit ? RLS_CHANGED : RLS_SAME);
+		}
+	}
+}
+
+static void
+a_rule_that_is_new_or_other_is_seen_in_its_table_alone(void **state)
+{
+	struct tenant_table list[8];
+	const struct tenant_rules rules = {.ntables = 8, .tables = list};
+	const struct rls_options o = {.rules = &rules};
 	struct tenant_rules fewer = rls_rules;
 
 	rls_begin();
-	assert_int_equal(state_now(&rls_rules, false), RLS_SAME);
-	rls_exec(rls_app, "set search_path = h, public");
-	assert_int_equal(state_now(&rls_rules, false), RLS_SAME);
 	fewer.ntables--;
-	fewer.tables++; /* without the clinics */
-	assert_int_equal(state_now(&fewer, false), RLS_OTHER);
-	assert_int_equal(state_now(&rls_rules, true), RLS_OTHER);
-	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
-		rls_begin();
-		(void)server_sql(changes[i]);
-		assert_int_equal(state_now(&rls_rules, false), RLS_CHANGED);
-	}
-	(void)server_sql("drop schema lunate cascade");
-	assert_int_equal(state_now(&rls_rules, false), RLS_NEVER);
+	fewer.tables++;
+	rls_apply(&(struct rls_options){.rules = &fewer});
+	assert_int_equal(state_now(&plain, "clinics"), RLS_NEVER);
+	assert_int_equal(state_now(&plain, "notes"), RLS_SAME);
+	rls_apply(&plain);
+	memcpy(list, rls_list, sizeof(list));
+	assert_string_equal(list[3].name, "notes");
+	list[3].write_never = true;
+	assert_int_equal(state_now(&o, "notes"), RLS_OTHER);
+	assert_int_equal(state_now(&o, "visits"), RLS_SAME);
+}
+
+static void
+a_function_that_policies_call_is_part_of_what_was_installed(void **state)
+{
+	rls_begin();
+	(void)server_sql("create or replace function lunate.\"alone "
+			 "h.patients\"(h.patient_clinics.patient_id%type) "
+			 "returns boolean language sql stable security definer "
+			 "as 'select true'");
+	assert_int_equal(state_now(&plain, "patients"), RLS_CHANGED);
 }
 
 int
@@ -451,7 +519,13 @@ main(void)
 		cmocka_unit_test(the_script_can_run_again_and_changes_nothing),
 		cmocka_unit_test(rules_of_another_type_replace_the_old_ones),
 		cmocka_unit_test(rules_that_cannot_be_written_are_refused),
-		cmocka_unit_test(drift_between_file_and_database_is_seen),
+		cmocka_unit_test(
+			the_script_leaves_all_tables_as_their_rules_say),
+		cmocka_unit_test(drift_of_one_table_is_seen_in_that_one_alone),
+		cmocka_unit_test(
+			a_rule_that_is_new_or_other_is_seen_in_its_table_alone),
+		cmocka_unit_test(
+			a_function_that_policies_call_is_part_of_what_was_installed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, rls_end);

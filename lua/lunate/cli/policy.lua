@@ -20,6 +20,13 @@ function M.define(parser, add)
   parser:command_target("action")
   folder_argument(add(parser, "check", "Read a folder as a start would."))
   folder_argument(add(parser, "test", "Run the files' own tests, each told."))
+  local rls = add(parser, "rls", "Print the SQL of the database's row "
+    .. "policies.")
+  folder_argument(rls)
+  rls:option("--app-role", "Bind this role and let no other one through; "
+    .. "else everybody is bound."):args(1)
+  rls:option("--system-role", "With --app-role: the role of work as system, "
+    .. "let through."):args(1)
   add(parser, "words", "What a file may declare."):argument("file",
     "Of one file: isolation, cache, ..."):args("?")
   asking(add(parser, "list", "The generations of a running runtime."))
@@ -27,9 +34,12 @@ function M.define(parser, add)
   local use = add(parser, "use", "Go back to a generation, till the next save.")
   use:argument("generation", "Its number."):args(1)
   asking(use)
-  parser:epilog("check and test need no database and exit with 1 when the "
-    .. "folder is refused.\nlist, reload and use ask the runtimes of this user "
-    .. "through their control sockets.")
+  parser:epilog("check, test and rls need no database and exit with 1 when "
+    .. "the folder is\nrefused. What rls prints is run by the owner of the "
+    .. "tables, and again after each\nchange of isolation.lua or of the "
+    .. "tables:\n  lunate policy rls | psql -v ON_ERROR_STOP=1\n"
+    .. "list, reload and use ask the runtimes of this user through their "
+    .. "control sockets.")
 end
 
 -- ---- without a runtime
@@ -39,12 +49,16 @@ local function folder_of(args)
   return named and named ~= "" and named or "policies"
 end
 
+local function schema_of(args)
+  local schema = args.schema or os.getenv("DATABASE_SCHEMA")
+  return schema and schema ~= "" and schema or "healthcare"
+end
+
 -- The tests, what is in force; tests and the error's text when refused.
 local function examine(args)
   local core = require "lunate.core"
-  local schema = args.schema or os.getenv("DATABASE_SCHEMA")
   local tests, state, err = core.policy_check(folder_of(args),
-    schema and schema ~= "" and schema or "healthcare")
+    schema_of(args))
   if type(tests) ~= "table" then
     return {}, nil, state
   end
@@ -95,6 +109,17 @@ function ACTIONS.test(args, cli)
     return cli.fail(err.message)
   end
   return failed == 0 and 0 or cli.FAILED
+end
+
+function ACTIONS.rls(args, cli)
+  local core = require "lunate.core"
+  local sql, err = core.policy_rls(folder_of(args), schema_of(args),
+    args.app_role, args.system_role)
+  if not sql then
+    return cli.fail(err.message)
+  end
+  io.write(sql)
+  return 0
 end
 
 local function print_file(file)
