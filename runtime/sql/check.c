@@ -222,6 +222,17 @@ same_lockings(struct check *c, const struct tree_node *a,
 	return same ? 0 : check_fail(c, "another table is locked");
 }
 
+/* Of these the database has no row policies. */
+static bool
+limits_rows(const struct tenant_limits *l)
+{
+	unsigned i = 0;
+
+	while (l != NULL && i < l->nlimits && l->limits[i].nparts == 0)
+		i++;
+	return l != NULL && i < l->nlimits;
+}
+
 struct job {
 	struct check *c;
 	const struct tree_node *after;
@@ -234,7 +245,8 @@ compare(void *arg)
 	struct job *j = arg;
 	struct at at = {NULL, NULL};
 
-	j->c->leaky = j->c->ask->fence && check_leaky(j->c->root);
+	j->c->leaky = (j->c->ask->fence || limits_rows(j->c->ask->limits)) &&
+		      check_leaky(j->c->root);
 	j->rc = same_lockings(j->c, j->c->root, j->after);
 	if (j->rc == 0)
 		j->rc = check_same(j->c, PAIR(j->c->root, j->after), at);
@@ -292,7 +304,10 @@ check_rewrite(const struct check_ask *ask, struct err *e)
 		j.rc = check_fail(&c, "the tenant is another parameter");
 	else if (deep_call(compare, &j, stack_for(ask->before), e) < 0)
 		j.rc = e->code;
-	if (j.rc == 0 && ask->tenant_param == 0 && highest(j.after) >= c.param)
+	if (j.rc == 0 && c.owned && ask->tenant_param == 0)
+		j.rc = check_fail(&c, "the tenant is not bound");
+	if (j.rc == 0 && highest(j.after) >= c.param + ask->nvalues +
+						     (ask->tenant_param != 0))
 		j.rc = check_fail(&c, "it has a parameter that nobody gives");
 	tree_free(&after);
 	return j.rc;

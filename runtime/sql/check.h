@@ -9,11 +9,12 @@
  * every relation of the new text is accounted for:
  *
  *   - one statement; the parameters are the old ones, then the tenant's, then
- *     the values of limits
+ *     the values of limits, each where it is bound
  *   - each relation is a CTE in scope, or is named with its schema and has a
  *     rule; where it is read or changed, its predicate stands exactly as the
  *     rules say, at a place from which it cannot be bypassed (above all: not
  *     in the ON of the preserved side of an outer join, not below OR)
+ *   - what is written is not read past a mask or limit of its table
  *   - everything else is as it was in the original: no node more, none less
  *
  * It shares no code with the rewriter but the parser (tree.h) and the structs
@@ -34,7 +35,9 @@ struct check_ask {
 	const struct world *world;
 	const struct tenant_limits *limits; /* or NULL */
 	enum tenant_shape shape;
-	unsigned tenant_param; /* as tenant_text says */
+	unsigned tenant_param;	/* as tenant_text says, and what is bound: */
+	unsigned nvalues;	/* behind it, */
+	const unsigned *values; /* these of the limits' */
 	bool fence;
 };
 

@@ -60,6 +60,8 @@ check_conflict(struct check *c, const struct insert *in, struct pair p,
 	str_init(&preds);
 	rc = form_all(c, &preds, &in->n, TENANT_UPDATE);
 	if (rc == 0)
+		rc = form_limit(c, &preds, &in->n, TENANT_READ);
+	if (rc == 0)
 		rc = check_condition(c,
 				     PAIR(tree_get(p.a, "where_clause"),
 					  tree_get(p.b, "where_clause")),

@@ -51,12 +51,14 @@ type_of(const struct check *c)
 void
 form_own(struct check *c, struct str *s)
 {
+	c->owned = true;
 	str_addf(s, "$%u::pg_catalog.%s", c->param, type_of(c));
 }
 
 void
 form_raise(struct check *c, struct str *s, const char *schema, const char *type)
 {
+	c->owned = true;
 	str_addf(s,
 		 "(pg_catalog.parse_ident(pg_catalog.concat('?', "
 		 "$%u::pg_catalog.%s)))[1]::",
@@ -67,6 +69,7 @@ form_raise(struct check *c, struct str *s, const char *schema, const char *type)
 static void
 add_is_own(struct check *c, struct str *s, const char *column)
 {
+	c->owned = true;
 	form_name(s, column);
 	if (c->ask->shape == TENANT_SET)
 		str_addf(s,
@@ -130,12 +133,68 @@ form_pred(struct check *c, struct str *s, struct form_row row)
 	return 0;
 }
 
+/* Where a value is bound; 0: nowhere. */
+static unsigned
+bound_at(const struct check *c, unsigned value)
+{
+	for (unsigned i = 0; i < c->ask->nvalues; i++)
+		if (c->ask->values[i] == value)
+			return c->param + (c->ask->tenant_param != 0) + i;
+	return 0;
+}
+
+int
+form_condition(struct check *c, struct str *s, const struct form_parts *p)
+{
+	str_addc(s, '(');
+	for (unsigned i = 0; i < p->n; i++) {
+		const struct tenant_part *t = &p->parts[i];
+		unsigned at = 0;
+
+		str_add(s, t->text);
+		switch (t->then) {
+		case TENANT_PART_ROW:
+			str_add(s, p->q);
+			break;
+		case TENANT_PART_VALUE:
+			at = bound_at(c, t->value);
+			if (at == 0)
+				return check_fail(c, "a value is not bound");
+			str_addf(s, "$%u", at);
+			break;
+		case TENANT_PART_END:
+			break;
+		}
+	}
+	str_addc(s, ')');
+	return 0;
+}
+
+int
+form_limit(struct check *c, struct str *s, const struct named *n,
+	   enum tenant_action action)
+{
+	const struct tenant_limit *l = tenant_limit_find(c->ask->limits,
+							 n->rule, action);
+	struct form_parts p = {0};
+	struct str q;
+	int rc;
+
+	if (l == NULL || l->nparts == 0)
+		return 0;
+	str_init(&q);
+	form_name(&q, n->alias);
+	p = (struct form_parts){l->parts, l->nparts, q.at};
+	str_add(s, s->len > 0 ? " AND " : "");
+	rc = form_condition(c, s, &p);
+	str_fini(&q);
+	return rc;
+}
+
 int
 form_all(struct check *c, struct str *s, const struct named *n,
 	 enum tenant_action action)
 {
-	const struct tenant_limit *l = tenant_limit_find(c->ask->limits,
-							 n->rule, action);
 	struct str q;
 	int rc = 0;
 
@@ -145,20 +204,8 @@ form_all(struct check *c, struct str *s, const struct named *n,
 		str_add(s, s->len > 0 ? " AND " : "");
 		rc = form_pred(c, s, (struct form_row){n->rule, q.at, 1});
 	}
-	if (l != NULL && l->nparts > 0) {
-		str_add(s, s->len > 0 ? " AND (" : "(");
-		for (unsigned i = 0; i < l->nparts; i++) {
-			str_add(s, l->parts[i].text);
-			if (l->parts[i].then == TENANT_PART_ROW)
-				str_add(s, q.at);
-			if (l->parts[i].then == TENANT_PART_VALUE)
-				str_addf(s, "$%u",
-					 c->param + 1 + l->parts[i].value);
-		}
-		str_addc(s, ')');
-	}
 	str_fini(&q);
-	return rc;
+	return rc < 0 ? rc : form_limit(c, s, n, action);
 }
 
 /* ---- comparing with a text --------------------------------------------- */
@@ -209,6 +256,14 @@ matches(struct check *c, const struct form *f, struct pair p, struct at at)
 				return c->e->code;
 	}
 	return 0;
+}
+
+int
+form_same(struct check *c, struct pair p)
+{
+	const struct form none = {0};
+
+	return matches(c, &none, p, (struct at){NULL, NULL});
 }
 
 /* Follows "from_clause.subquery". */

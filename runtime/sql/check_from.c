@@ -79,36 +79,56 @@ named_qualified(struct check *c, struct pair p, const struct named *n)
 
 /* ---- F1 ---------------------------------------------------------------- */
 
-static bool
-is_hidden(const struct tenant_limit *l, const char *column)
+/* What is seen of a column: never, or where a condition holds. */
+static int
+add_seen(struct check *c, struct str *s, const struct world_column *col,
+	 const struct tenant_mask *m)
 {
-	for (unsigned i = 0; l != NULL && i < l->nmasks; i++)
-		if (strcmp(l->masks[i].column, column) == 0)
-			return true;
-	return false;
+	struct form_parts p = {m->parts, m->nparts, "lunate_0"};
+
+	if (m->nparts == 0) {
+		str_add(s, "CAST(NULL AS ");
+		form_table(s, col->type_schema, col->type);
+		str_add(s, ") AS ");
+	} else {
+		str_add(s, "CASE WHEN ");
+		if (form_condition(c, s, &p) < 0)
+			return c->e->code;
+		str_add(s, " THEN lunate_0.");
+		form_name(s, col->name);
+		str_add(s, " END AS ");
+	}
+	form_name(s, col->name);
+	return 0;
 }
 
-static void
-add_list(struct str *s, const struct named *n, const struct tenant_limit *l)
+static int
+add_list(struct check *c, struct str *s, const struct named *n)
 {
+	const struct tenant_limit *l = tenant_limit_find(c->ask->limits,
+							 n->rule, TENANT_READ);
+	unsigned k;
+
 	if (l == NULL || l->nmasks == 0) {
 		str_addc(s, '*');
-		return;
+		return 0;
 	}
 	for (unsigned i = 0; i < n->world->ncolumns; i++) {
 		const struct world_column *col = &n->world->columns[i];
 
 		str_add(s, i > 0 ? ", " : "");
-		if (!is_hidden(l, col->name)) {
-			str_add(s, "lunate_0.");
-			form_name(s, col->name);
+		for (k = 0; k < l->nmasks; k++)
+			if (strcmp(l->masks[k].column, col->name) == 0)
+				break;
+		if (k < l->nmasks) {
+			if (add_seen(c, s, col, &l->masks[k]) < 0)
+				return c->e->code;
 			continue;
 		}
-		str_add(s, "CAST(NULL AS ");
-		form_table(s, col->type_schema, col->type);
-		str_add(s, ") AS ");
+		str_add(s, "lunate_0.");
 		form_name(s, col->name);
 	}
+	return 0;
 }
 
 /* SELECT ... FROM [ONLY] s.t AS lunate_0 <sample> WHERE ... [OFFSET 0] */
@@ -123,7 +143,8 @@ add_select(struct check *c, struct str *s, const struct named *n, bool inh)
 	str_init(&preds);
 	rc = form_all(c, &preds, &inside, TENANT_READ);
 	str_add(s, "SELECT ");
-	add_list(s, n, tenant_limit_find(c->ask->limits, n->rule, TENANT_READ));
+	if (rc == 0)
+		rc = add_list(c, s, n);
 	str_add(s, inh ? " FROM " : " FROM ONLY ");
 	form_table(s, n->world->schema, n->world->name);
 	str_add(s, " AS lunate_0");
@@ -246,8 +267,6 @@ same_sample(struct check *c, struct pair p, const struct tree_node *table)
 static int
 sampled(struct check *c, struct pair p, const char *sql)
 {
-	static const char *const but[] = {"from_clause", NULL};
-	struct at at = {NULL, NULL};
 	struct tree *t;
 	struct pair q;
 	int rc;
@@ -260,19 +279,17 @@ sampled(struct check *c, struct pair p, const char *sql)
 	else
 		rc = same_sample(c, PAIR(p.a, tree_get(q.b, "from_clause")),
 				 tree_get(q.a, "from_clause"));
-	for (unsigned i = 0; rc == 0 && i < tree_nfields(q.a); i++)
-		if (strcmp(tree_field(q.a, i), but[0]) != 0) {
-			struct form f = {.sql = sql,
-					 .path = tree_field(q.a, i)};
+	for (unsigned f = 0; rc == 0 && f < tree_nfields(q.a); f++) {
+		size_t n = tree_field_len(q.a, f);
 
-			if (tree_field_len(q.a, i) != tree_field_len(q.b, i))
-				rc = check_fail(c, "a sample is not scoped");
-			else if (tree_field_len(q.a, i) == 1)
-				rc = form_matches(
-					c, &f, tree_field_item(q.b, i, 0), at);
-			else if (tree_field_len(q.a, i) > 1)
-				rc = check_fail(c, "a sample hides columns");
-		}
+		if (strcmp(tree_field(q.a, f), "from_clause") == 0)
+			continue;
+		if (n != tree_field_len(q.b, f))
+			rc = check_fail(c, "a sample is not scoped");
+		for (size_t i = 0; rc == 0 && i < n; i++)
+			rc = form_same(c, PAIR(tree_field_item(q.a, f, i),
+					       tree_field_item(q.b, f, i)));
+	}
 	tree_free(&t);
 	return rc;
 }

@@ -6,6 +6,7 @@
  *   check.c        the door, and two trees side by side
  *   check_from.c   tables that are read
  *   check_write.c  UPDATE, DELETE, MERGE
+ *   check_reads.c  what they and INSERT read of their target
  *   check_rows.c   what is inserted
  *   check_conflict.c  ON CONFLICT
  *   check_form.c   the expected forms, as texts with holes
@@ -36,6 +37,7 @@ struct check {
 	const struct check_ask *ask;
 	struct err *e;
 	bool leaky;
+	bool owned;	/* a form has the tenant's parameter */
 	unsigned param; /* the tenant's */
 	const struct tree_node *root;
 };
@@ -128,6 +130,13 @@ MUST_USE
 int check_condition(struct check *c, struct pair p, const char *preds,
 		    struct at at);
 
+/* ---- check_reads.c */
+
+/* Does it read rows of its target?  Fails where a mask would be passed. */
+MUST_USE
+int check_reads(struct check *c, const struct named *n,
+		const struct tree_node *stmt, bool *reads);
+
 /* ---- check_rows.c */
 
 struct insert {
@@ -171,6 +180,20 @@ int form_pred(struct check *c, struct str *s, struct form_row row);
 MUST_USE
 int form_all(struct check *c, struct str *s, const struct named *n,
 	     enum tenant_action action);
+
+/* Only the LIMIT of an action, joined likewise. */
+MUST_USE
+int form_limit(struct check *c, struct str *s, const struct named *n,
+	       enum tenant_action action);
+
+/* A condition of access rules over the row q, between brackets. */
+struct form_parts {
+	const struct tenant_part *parts;
+	unsigned n;
+	const char *q; /* quoted */
+};
+MUST_USE
+int form_condition(struct check *c, struct str *s, const struct form_parts *p);
 void form_own(struct check *c, struct str *s);
 void form_raise(struct check *c, struct str *s, const char *schema,
 		const char *type);
@@ -186,6 +209,10 @@ struct form {
 MUST_USE
 int form_matches(struct check *c, const struct form *f,
 		 const struct tree_node *b, struct at at);
+
+/* Is b the same as what was parsed of a form, whatever it names? */
+MUST_USE
+int form_same(struct check *c, struct pair p);
 
 /* ---- check_leak.c */
 

@@ -500,9 +500,11 @@ check_insert(struct check *c, struct pair p, struct at at)
 		"with_clause", "relation",	     "cols",
 		"select_stmt", "on_conflict_clause", NULL};
 	struct insert in = {0};
+	bool reads;
 	int rc;
 
-	if (check_target(c, p, &in.n) < 0)
+	if (check_target(c, p, &in.n) < 0 ||
+	    check_reads(c, &in.n, p.a, &reads) < 0)
 		return c->e->code;
 	if (limited(c, &in.n))
 		return check_fail(c, "an INSERT that is limited by row");

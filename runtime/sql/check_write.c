@@ -19,14 +19,47 @@ check_owner(const struct tenant_table *r, const char *column)
 	return false;
 }
 
+/* The name behind a row's, `."name"`: is it this column? */
+static bool
+is_named(const char *text, const char *column)
+{
+	if (text[0] != '.' || text[1] != '"')
+		return false;
+	for (text += 2; *column != 0; column++) {
+		if (*column == '"' && *text++ != '"')
+			return false;
+		if (*text++ != *column)
+			return false;
+	}
+	return text[0] == '"' && text[1] != '"';
+}
+
+/* Does the limit of updates speak of it? */
+static bool
+bounds(const struct check *c, const struct named *n, const char *column)
+{
+	const struct tenant_limit *l = tenant_limit_find(
+		c->ask->limits, n->rule, TENANT_UPDATE);
+
+	for (unsigned i = 0; l != NULL && i + 1 < l->nparts; i++)
+		if (l->parts[i].then == TENANT_PART_ROW &&
+		    is_named(l->parts[i + 1].text, column))
+			return true;
+	return false;
+}
+
 int
 check_sets(struct check *c, const struct named *n, const struct tree_node *stmt)
 {
-	for (size_t i = 0; i < tree_len(stmt, "target_list"); i++)
-		if (check_owner(n->rule,
-				tree_str(tree_item(stmt, "target_list", i),
-					 "name")))
+	for (size_t i = 0; i < tree_len(stmt, "target_list"); i++) {
+		const char *column = tree_str(tree_item(stmt, "target_list", i),
+					      "name");
+
+		if (check_owner(n->rule, column))
 			return check_fail(c, "a row would change its tenant");
+		if (bounds(c, n, column))
+			return check_fail(c, "a row would leave its limit");
+	}
 	return 0;
 }
 
@@ -94,12 +127,16 @@ check_update(struct check *c, struct pair p, struct at at)
 {
 	struct named n;
 	struct str preds;
+	bool reads;
 	int rc;
 
-	if (check_target(c, p, &n) < 0 || check_sets(c, &n, p.a) < 0)
+	if (check_target(c, p, &n) < 0 || check_sets(c, &n, p.a) < 0 ||
+	    check_reads(c, &n, p.a, &reads) < 0)
 		return c->e->code;
 	str_init(&preds);
 	rc = form_all(c, &preds, &n, TENANT_UPDATE);
+	if (rc == 0 && reads)
+		rc = form_limit(c, &preds, &n, TENANT_READ);
 	if (rc == 0)
 		rc = written(c, p, &preds, at);
 	str_fini(&preds);
@@ -136,12 +173,15 @@ check_delete(struct check *c, struct pair p, struct at at)
 {
 	struct named n;
 	struct str preds;
+	bool reads;
 	int rc;
 
-	if (check_target(c, p, &n) < 0)
+	if (check_target(c, p, &n) < 0 || check_reads(c, &n, p.a, &reads) < 0)
 		return c->e->code;
 	str_init(&preds);
 	rc = form_all(c, &preds, &n, TENANT_DELETE);
+	if (rc == 0 && reads)
+		rc = form_limit(c, &preds, &n, TENANT_READ);
 	if (n.rule->kind == TENANT_THROUGH)
 		add_alone(c, &preds, &n);
 	if (rc == 0)
@@ -179,6 +219,8 @@ merge_on(struct check *c, struct pair p, const struct named *n, struct at at)
 	form_name(&q, n->alias);
 	rc = form_pred(c, &preds, (struct form_row){n->rule, q.at, 1});
 	if (rc == 0)
+		rc = form_limit(c, &preds, n, TENANT_READ);
+	if (rc == 0)
 		rc = check_condition(c,
 				     PAIR(tree_get(p.a, "join_condition"),
 					  tree_get(p.b, "join_condition")),
@@ -186,6 +228,21 @@ merge_on(struct check *c, struct pair p, const struct named *n, struct at at)
 	str_fini(&preds);
 	str_fini(&q);
 	return rc;
+}
+
+/* One condition serves all branches. */
+static bool
+is_limited(struct check *c, const struct named *n)
+{
+	static const enum tenant_action actions[] = {
+		TENANT_INSERT, TENANT_UPDATE, TENANT_DELETE};
+
+	for (size_t i = 0; i < sizeof(actions) / sizeof(*actions); i++)
+		if (tenant_limit_find(c->ask->limits, n->rule, actions[i]) !=
+		    NULL)
+			return check_fail(c, "MERGE writes what is limited") <
+			       0;
+	return false;
 }
 
 int
@@ -196,8 +253,10 @@ check_merge(struct check *c, struct pair p, struct at at)
 					  "merge_when_clauses", NULL};
 	size_t n = tree_len(p.a, "merge_when_clauses");
 	struct named target;
+	bool reads;
 
-	if (check_target(c, p, &target) < 0 ||
+	if (check_target(c, p, &target) < 0 || is_limited(c, &target) ||
+	    check_reads(c, &target, p.a, &reads) < 0 ||
 	    merge_on(c, p, &target, at) < 0 || check_rest(c, p, but, at) < 0)
 		return c->e->code;
 	if (n != tree_len(p.b, "merge_when_clauses"))

@@ -35,11 +35,13 @@
 	X(FORM, "form", "a form of statement that cannot be scoped") \
 	X(NO_TENANT, "no-tenant", "no tenant in the context") \
 	X(TENANT, "tenant", "a row of another tenant, or a write for a set of tenants") \
-	X(MOVE, "move", "a row would change its tenant") \
+	X(MOVE, "move", "a row would change its tenant, or leave the reach of who changes it") \
 	X(UPSERT, "upsert", "a conflict that does not name the tenant") \
 	X(CASCADE, "cascade", "a delete that reaches rows of other tenants") \
 	X(SHARED, "shared", "a write to what tenants only read") \
 	X(ACCESS, "access", "no rule of access.lua permits it, or one forbids it") \
+	X(MASKED, "masked", "a column of the table to write may not be read") \
+	X(RATE, "rate", "a limit of access.lua: too many operations") \
 	X(CLOSED, "closed", "the rules in force are not trusted, or the table failed a check") \
 	X(UNCHECKED, "unchecked", "the checker did not accept the rewritten text")
 

@@ -218,16 +218,49 @@ count_params(const struct tree_node *root)
 	return (unsigned)most;
 }
 
+/* Will the tenant be a parameter?  What has no rule is refused later. */
+static bool
+has_tenant(const struct rewrite *rw, const struct tree_walk *w)
+{
+	const struct world *world = rw->ask->world;
+	const char *schema = tree_str(w->node, "schemaname"),
+		   *name = tree_str(w->node, "relname");
+	const struct world_table *t;
+	const struct tenant_table *rule;
+
+	if (tree_kind(w->parent) == TREE_LOCKING ||
+	    (schema[0] == 0 && !is_target(w) && tree_walk_cte(w, name) != NULL))
+		return false;
+	t = world->table(world->arg, schema[0] != 0 ? schema : NULL, name);
+	rule = t != NULL ? tenant_find(rw->ask->rules, t->schema, t->name)
+			 : NULL;
+	return rule != NULL && rule->kind != TENANT_SHARED;
+}
+
+static void
+look_for_tenant(struct rewrite *rw, const struct tree_node *root)
+{
+	struct tree_walk w;
+
+	tree_walk_init(&w, root);
+	while (!rw->tenant && tree_walk_next(&w) != TREE_END)
+		if (w.step == TREE_ENTER && w.kind == TREE_RANGE_VAR)
+			rw->tenant = has_tenant(rw, &w);
+	tree_walk_fini(&w);
+}
+
 #define PARAMS_MAX 65535
 
 static int
 begin(struct rewrite *rw, const struct tree_node *root)
 {
 	const struct tenant_limits *l = rw->ask->limits;
+	unsigned nvalues = l != NULL ? l->nvalues : 0;
 
+	rw->used = arena_new(rw->a, (nvalues + 1) * sizeof(*rw->used));
 	rw->own_params = count_params(root);
 	rw->param = rw->own_params + 1;
-	if (rw->param + (l != NULL ? l->nvalues : 0) > PARAMS_MAX)
+	if (rw->param + nvalues > PARAMS_MAX)
 		return err_set(rw->e, LUNATE_ETOOBIG,
 			       "the statement has no parameter left for its "
 			       "tenant");
@@ -236,6 +269,7 @@ begin(struct rewrite *rw, const struct tree_node *root)
 	splice_init(&rw->splice, rw->a);
 	mark_conflicts(rw, root);
 	leak_look(rw, root);
+	look_for_tenant(rw, root);
 	return 0;
 }
 
@@ -256,10 +290,13 @@ tenant_rewrite(const struct tenant_ask *ask, struct arena *a,
 	forget_places(&rw);
 	if (rc < 0)
 		return rc;
+	if (rw.nused > 0 && rw.tenant != rw.touched)
+		return refuse(e, REFUSE_FORM, "a form without its tenant");
 	out->sql = splice_apply(&rw.splice, rw.text, rw.len, &out->len);
 	out->own_params = rw.own_params;
 	out->tenant_param = rw.touched ? rw.param : 0;
-	out->nvalues = ask->limits != NULL ? ask->limits->nvalues : 0;
+	out->nvalues = rw.nused;
+	out->values = rw.used;
 	out->needs_one = rw.needs_one;
 	return 0;
 }

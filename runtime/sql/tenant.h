@@ -29,7 +29,11 @@
  *	shared   none
  *
  * LIMIT(Q), of the access rules (struct tenant_limit): (its text), with Q in
- * place of each row and the parameters n+1, n+2, ... in place of values.
+ * place of each row and parameters in place of values: those behind the
+ * tenant's, or behind the statement's own when it has no tenant, in the order
+ * in which the text needs them.  Behind a row's name a text goes on with
+ * ."column".  With a limit of rows OFFSET 0 and CASE below stand as when
+ * rewriting is the only barrier: the database knows nothing of it.
  *
  * Where a table stands:
  *
@@ -68,7 +72,18 @@
  *	Q.own [AND ...] AND NOT lunate_1.column EQ TENANT)
  *     The target of MERGE: P in front of its ON, in the same manner:
  *	ON P AND (what stood there)
- * F4  shared: the table stays, with its schema; it is not written.
+ * F4  shared, without a limit or mask: the table stays, with its schema; it is
+ *     not written.
+ *
+ * The target of a write is no sub-select, so nothing stands between it and what
+ * reads it.  A statement reads its target when it names a column of it (in a
+ * condition, in an expression of SET, in RETURNING, as what conflicts), the row
+ * or "*"; a name without its table counts when the target has such a column.
+ *   - LIMIT for reading joins the predicate (F3, I5) when it is read
+ *   - what is masked of the target cannot be read, whatever the mask's
+ *     condition: refused by name (masked), the whole row and "*" too
+ *   - RETURNING of an INSERT gives what that statement wrote, so LIMIT is not
+ *     asked of it
  *
  * INSERT, the insert branch of MERGE included (a positional one gets its list
  * of columns first).  RAISE(T) = (pg_catalog.parse_ident(pg_catalog.concat(
@@ -96,7 +111,9 @@
  *     or every `own` column (parent); DO UPDATE gets P(t, Q) in its WHERE as
  *     F3.  through: refused.
  *
- * A column that says to whom a row belongs (by, own) is not SET.
+ * A column that says to whom a row belongs (by, own) is not SET, and none that
+ * LIMIT for updating speaks of: the row would leave the reach of whoever
+ * changes it, or come into that of others, with nobody asked.
  *
  * Always true: the original bytes are all there in order, but for names that
  *              were qualified and the word TABLE.
@@ -193,7 +210,7 @@ struct tenant_limit {
 };
 
 struct tenant_limits {
-	unsigned nlimits, nvalues; /* nvalues: parameters n+1 .. n+nvalues */
+	unsigned nlimits, nvalues;
 	const struct tenant_limit *limits;
 };
 
@@ -218,11 +235,12 @@ struct tenant_ask {
 struct tenant_text {
 	const char *sql;
 	size_t len;
-	unsigned own_params;   /* of the original */
-	unsigned tenant_param; /* 0: the statement touches no tenant's table,
-				* and no parameter was added */
-	unsigned nvalues;      /* parameters behind the tenant's */
-	bool needs_one;	       /* writes: the context has exactly one tenant */
+	unsigned own_params;	/* of the original */
+	unsigned tenant_param;	/* 0: the statement touches no tenant's table,
+				* and has no parameter for it */
+	unsigned nvalues;	/* parameters behind that: */
+	const unsigned *values; /* which value of the limits each one is */
+	bool needs_one;		/* writes: the context has exactly one tenant */
 };
 
 /* LUNATE_EDENIED with a reason of refusal.h; LUNATE_ETOOBIG. */

@@ -68,6 +68,7 @@ scope_update(struct rewrite *rw, const struct target *t, size_t on)
 		str_fini(&preds);
 		return rw->e->code;
 	}
+	pred_also(rw, &preds, t, TENANT_READ); /* what conflicts was read */
 	return write_where(rw, token_clause(rw, update), pred_keep(rw, &preds));
 }
 

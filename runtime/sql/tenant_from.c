@@ -99,13 +99,39 @@ from_leave(struct rewrite *rw, const struct tree_node *select)
 
 /* ---- F1 ----------------------------------------------------------------- */
 
-static bool
-hides(const struct tenant_limit *l, const char *column)
+static const struct tenant_mask *
+mask_of(const struct tenant_limit *l, const char *column)
 {
-	for (unsigned i = 0; l != NULL && i < l->nmasks; i++)
+	for (unsigned i = 0; i < l->nmasks; i++)
 		if (strcmp(l->masks[i].column, column) == 0)
-			return true;
-	return false;
+			return &l->masks[i];
+	return NULL;
+}
+
+/* A column as it is, or as far as it is seen. */
+static void
+add_column(struct rewrite *rw, struct str *s, const struct world_column *c,
+	   const struct tenant_mask *m)
+{
+	if (m == NULL) {
+		str_add(s, "lunate_0.");
+		pred_name(s, c->name);
+		return;
+	}
+	if (m->nparts == 0) {
+		str_add(s, "CAST(NULL AS ");
+		pred_table(s, c->type_schema, c->type);
+		str_addc(s, ')');
+	} else {
+		str_add(s, "CASE WHEN ");
+		pred_condition(rw, s, (struct pred_parts){m->parts, m->nparts},
+			       "lunate_0");
+		str_add(s, " THEN lunate_0.");
+		pred_name(s, c->name);
+		str_add(s, " END");
+	}
+	str_add(s, " AS ");
+	pred_name(s, c->name);
 }
 
 /* "*", or with masked columns the list of all. */
@@ -123,14 +149,7 @@ add_columns(struct rewrite *rw, struct str *s, const struct target *t)
 		const struct world_column *c = &wt->columns[i];
 
 		str_add(s, i > 0 ? ", " : "");
-		if (hides(l, c->name)) {
-			str_add(s, "CAST(NULL AS ");
-			pred_table(s, c->type_schema, c->type);
-			str_add(s, ") AS ");
-		} else {
-			str_add(s, "lunate_0.");
-		}
-		pred_name(s, c->name);
+		add_column(rw, s, c, mask_of(l, c->name));
 	}
 }
 

@@ -7,6 +7,7 @@
  *   tenant_tokens.c  places in the text: where a WHERE is, where a list ends
  *   tenant_leak.c    could the statement tell of a row before its predicate?
  *   tenant_pred.c    the predicates
+ *   tenant_reads.c   what a statement reads of its target
  *   tenant_from.c    tables that are read (F1, F2)
  *   tenant_write.c   targets of UPDATE, DELETE, MERGE (F3)
  *   tenant_grid.c    what is inserted, as columns and rows
@@ -47,6 +48,8 @@ struct rewrite {
 	struct splice splice;
 	struct place *places; /* innermost first */
 	unsigned own_params, param;
+	unsigned *used, nused; /* values in the order of their parameters */
+	bool tenant;	/* it has a tenant's table, so `param` is in use */
 	bool leaky;	/* see tenant.h; only asked for with ask->fence */
 	bool by_schema; /* a column is named by schema.table.column */
 	bool touched;	/* the tenant's parameter is in use */
@@ -141,8 +144,31 @@ const struct tenant_limit *pred_limit(const struct rewrite *rw,
 				      const struct tenant_table *rule,
 				      enum tenant_action action);
 
+/* Only the LIMIT of another action, joined in the same way. */
+void pred_also(struct rewrite *rw, struct str *s, const struct target *t,
+	       enum tenant_action action);
+
+/* A condition over the row q, between brackets. */
+struct pred_parts {
+	const struct tenant_part *parts;
+	unsigned n;
+};
+void pred_condition(struct rewrite *rw, struct str *s, struct pred_parts p,
+		    const char *q);
+
+/* Does a condition speak of this column? */
+bool pred_speaks_of(struct pred_parts p, const char *column);
+
 /* The text of a str, kept in the arena; the str is empty again. */
 const char *pred_keep(struct rewrite *rw, struct str *s);
+
+/* ---- tenant_reads.c */
+
+/* Does a statement read rows of its target?  Refuses what it may not see of
+ * them. */
+MUST_USE
+int reads_target(struct rewrite *rw, const struct target *t,
+		 const struct tree_node *stmt, bool *reads);
 
 /* ---- tenant_from.c */
 

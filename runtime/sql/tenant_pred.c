@@ -137,38 +137,76 @@ pred_limit(const struct rewrite *rw, const struct tenant_table *rule,
 	return tenant_limit_find(rw->ask->limits, rule, action);
 }
 
-static void
-add_limit(struct rewrite *rw, struct str *s, const struct tenant_limit *l,
-	  const char *q)
+/* Values take the parameters behind the tenant's as they are met: one that no
+ * text needs would have a type that the server cannot know. */
+static unsigned
+value_param(struct rewrite *rw, unsigned value)
+{
+	unsigned i = 0;
+
+	while (i < rw->nused && rw->used[i] != value)
+		i++;
+	if (i == rw->nused)
+		rw->used[rw->nused++] = value;
+	return rw->param + rw->tenant + i;
+}
+
+void
+pred_condition(struct rewrite *rw, struct str *s, struct pred_parts p,
+	       const char *q)
 {
 	str_addc(s, '(');
-	for (unsigned i = 0; i < l->nparts; i++) {
-		str_add(s, l->parts[i].text);
-		if (l->parts[i].then == TENANT_PART_ROW)
+	for (unsigned i = 0; i < p.n; i++) {
+		str_add(s, p.parts[i].text);
+		if (p.parts[i].then == TENANT_PART_ROW)
 			str_add(s, q);
-		if (l->parts[i].then == TENANT_PART_VALUE)
-			str_addf(s, "$%u", rw->param + 1 + l->parts[i].value);
+		if (p.parts[i].then == TENANT_PART_VALUE)
+			str_addf(s, "$%u", value_param(rw, p.parts[i].value));
 	}
 	str_addc(s, ')');
+}
+
+bool
+pred_speaks_of(struct pred_parts p, const char *column)
+{
+	struct str s;
+	bool found = false;
+
+	str_init(&s);
+	str_addc(&s, '.');
+	pred_name(&s, column);
+	for (unsigned i = 1; i < p.n && !found; i++)
+		found = p.parts[i - 1].then == TENANT_PART_ROW &&
+			strncmp(p.parts[i].text, s.at, s.len) == 0 &&
+			p.parts[i].text[s.len] != '"';
+	str_fini(&s);
+	return found;
+}
+
+void
+pred_also(struct rewrite *rw, struct str *s, const struct target *t,
+	  enum tenant_action action)
+{
+	const struct tenant_limit *l = pred_limit(rw, t->rule, action);
+
+	if (l == NULL || l->nparts == 0)
+		return;
+	if (s->len > 0)
+		str_add(s, " AND ");
+	pred_condition(rw, s, (struct pred_parts){l->parts, l->nparts}, t->q);
 }
 
 int
 pred_all(struct rewrite *rw, struct str *s, const struct target *t,
 	 enum tenant_action action)
 {
-	const struct tenant_limit *l = pred_limit(rw, t->rule, action);
-
 	if (t->rule->kind != TENANT_SHARED) {
 		if (s->len > 0)
 			str_add(s, " AND ");
 		if (pred_add(rw, s, (struct pred_row){t->rule, t->q, 1}) < 0)
 			return rw->e->code;
 	}
-	if (l == NULL || l->nparts == 0)
-		return 0;
-	if (s->len > 0)
-		str_add(s, " AND ");
-	add_limit(rw, s, l, t->q);
+	pred_also(rw, s, t, action);
 	return 0;
 }
 

@@ -45,6 +45,22 @@ write_owns(const struct tenant_table *rule, const char *column)
 	return false;
 }
 
+/* A row that is moved out of the limit by which it was found would be out of
+ * reach of whoever moved it, and in that of others, with nobody asked. */
+static int
+check_limit(struct rewrite *rw, const struct target *t, const char *column)
+{
+	const struct tenant_limit *l = pred_limit(rw, t->rule, TENANT_UPDATE);
+
+	if (l == NULL ||
+	    !pred_speaks_of((struct pred_parts){l->parts, l->nparts}, column))
+		return 0;
+	return refuse(rw->e, REFUSE_MOVE,
+		      "access.lua permits to update rows of %s.%s by their %s, "
+		      "so that column cannot be SET",
+		      t->rule->schema, t->rule->name, column);
+}
+
 int
 write_sets(struct rewrite *rw, const struct target *t,
 	   const struct tree_node *stmt)
@@ -52,6 +68,9 @@ write_sets(struct rewrite *rw, const struct target *t,
 	for (size_t i = 0; i < tree_len(stmt, "target_list"); i++) {
 		const char *name = tree_str(tree_item(stmt, "target_list", i),
 					    "name");
+
+		if (check_limit(rw, t, name) < 0)
+			return rw->e->code;
 
 		if (write_owns(t->rule, name))
 			return refuse(rw->e, REFUSE_MOVE,
@@ -120,14 +139,18 @@ write_update(struct rewrite *rw, const struct tree_node *n)
 {
 	struct target t;
 	struct str preds;
+	bool reads;
 
-	if (write_target(rw, n, &t) < 0 || write_sets(rw, &t, n) < 0)
+	if (write_target(rw, n, &t) < 0 || write_sets(rw, &t, n) < 0 ||
+	    reads_target(rw, &t, n, &reads) < 0)
 		return rw->e->code;
 	str_init(&preds);
 	if (pred_all(rw, &preds, &t, TENANT_UPDATE) < 0) {
 		str_fini(&preds);
 		return rw->e->code;
 	}
+	if (reads)
+		pred_also(rw, &preds, &t, TENANT_READ);
 	return scope_target(rw, &t, &preds, "update");
 }
 
@@ -161,14 +184,17 @@ write_delete(struct rewrite *rw, const struct tree_node *n)
 {
 	struct target t;
 	struct str preds;
+	bool reads;
 
-	if (write_target(rw, n, &t) < 0)
+	if (write_target(rw, n, &t) < 0 || reads_target(rw, &t, n, &reads) < 0)
 		return rw->e->code;
 	str_init(&preds);
 	if (pred_all(rw, &preds, &t, TENANT_DELETE) < 0) {
 		str_fini(&preds);
 		return rw->e->code;
 	}
+	if (reads)
+		pred_also(rw, &preds, &t, TENANT_READ);
 	if (t.rule->kind == TENANT_THROUGH)
 		add_alone(rw, &preds, &t);
 	return scope_target(rw, &t, &preds, "delete");
@@ -253,7 +279,10 @@ merge_preds(struct rewrite *rw, const struct target *t, struct str *preds)
 			      "access to %s.%s is limited by row, and MERGE is "
 			      "not scoped by it",
 			      r->schema, r->name);
-	return pred_add(rw, preds, (struct pred_row){r, t->q, 1});
+	if (pred_add(rw, preds, (struct pred_row){r, t->q, 1}) < 0)
+		return rw->e->code;
+	pred_also(rw, preds, t, TENANT_READ); /* its ON is asked of each row */
+	return 0;
 }
 
 int
@@ -263,8 +292,9 @@ write_merge(struct rewrite *rw, const struct tree_node *n)
 	struct str preds;
 	struct clause on;
 	size_t keyword;
+	bool reads;
 
-	if (write_target(rw, n, &t) < 0)
+	if (write_target(rw, n, &t) < 0 || reads_target(rw, &t, n, &reads) < 0)
 		return rw->e->code;
 	keyword = keyword_of(rw, &t, "merge");
 	on = keyword != NO_TOKEN ? merge_on(rw, keyword)

@@ -25,11 +25,47 @@ struct work {
 	struct check_ask ask;
 };
 
+/* What access rules may add: of each table a limit for each action that can
+ * have one, and masks where `note` is. */
+static const struct tenant_part parts[] = {{"", TENANT_PART_ROW, 0},
+					   {".\"n\" < ", TENANT_PART_VALUE, 1},
+					   {" AND ", TENANT_PART_ROW, 0},
+					   {".\"n\" > ", TENANT_PART_VALUE, 0},
+					   {"", TENANT_PART_END, 0}};
+static const struct tenant_mask masks[] = {
+	{.column = "note", .nparts = 5, .parts = parts}, {.column = "name"}};
+#define LIMIT(table, act, n, ms)                      \
+	{                                             \
+		"clinic", table, act, 5, n, parts, ms \
+	}
+static const struct tenant_limit limit_list[] = {
+	LIMIT("visits", TENANT_READ, 1, masks),
+	LIMIT("visits", TENANT_DELETE, 0, NULL),
+	LIMIT("items", TENANT_READ, 0, NULL),
+	LIMIT("items", TENANT_UPDATE, 0, NULL),
+	LIMIT("patients", TENANT_READ, 2, masks),
+	LIMIT("codes", TENANT_READ, 0, NULL)};
+static const struct tenant_limits all_limits = {6, 2, limit_list};
+static const struct tenant_limits *limits; /* in force, or NULL */
+
+/* Is this a refusal that the corpus may meet? */
+static bool
+may_refuse(const struct err *e, bool fence)
+{
+	enum refusal r = refusal_of(e);
+
+	return (r == REFUSE_FORM && (fence || limits != NULL)) ||
+	       (limits != NULL &&
+		(r == REFUSE_MASKED || r == REFUSE_ACCESS || r == REFUSE_MOVE));
+}
+
 static bool
 rewrite(struct work *w, const char *sql, bool fence)
 {
-	struct tenant_ask ask = {
-		.rules = &clinic_rules, .world = &clinic_world, .fence = fence};
+	struct tenant_ask ask = {.rules = &clinic_rules,
+				 .world = &clinic_world,
+				 .limits = limits,
+				 .fence = fence};
 	struct err e;
 
 	memset(w, 0, sizeof(*w));
@@ -38,7 +74,7 @@ rewrite(struct work *w, const char *sql, bool fence)
 	arena_init(&w->arena, NULL, 0);
 	ask.tree = w->before;
 	if (tenant_rewrite(&ask, &w->arena, &w->text, &e) < 0) {
-		if (!fence || refusal_of(&e) != REFUSE_FORM)
+		if (!may_refuse(&e, fence))
 			fail_msg("%s: %s", sql, e.text);
 		return false;
 	}
@@ -47,6 +83,9 @@ rewrite(struct work *w, const char *sql, bool fence)
 				    .len = w->text.len,
 				    .rules = &clinic_rules,
 				    .world = &clinic_world,
+				    .limits = limits,
+				    .nvalues = w->text.nvalues,
+				    .values = w->text.values,
 				    .tenant_param = w->text.tenant_param,
 				    .fence = fence};
 	return true;
@@ -69,20 +108,43 @@ accepts(struct work *w, const char *after, struct err *e)
 	return check_rewrite(&ask, e) == 0;
 }
 
-static void
-test_what_the_rewriter_writes_is_accepted(void **state)
+/* How many were rewritten. */
+static unsigned
+accept_all(void)
 {
+	unsigned n = 0;
+
 	for (unsigned fence = 0; fence < 2; fence++)
 		for (size_t i = 0; i < TENANT_CORPUS_N; i++) {
 			struct work w;
 			struct err e;
+			bool written = rewrite(&w, tenant_corpus[i], fence);
 
-			if (rewrite(&w, tenant_corpus[i], fence) &&
-			    !accepts(&w, w.text.sql, &e))
+			n += written;
+			if (written && !accepts(&w, w.text.sql, &e))
 				fail_msg("%s\n%s\n%s", tenant_corpus[i],
 					 w.text.sql, e.text);
 			done(&w);
 		}
+	return n;
+}
+
+static void
+test_what_the_rewriter_writes_is_accepted(void **state)
+{
+	accept_all();
+}
+
+static void
+test_what_the_rewriter_limits_is_accepted(void **state)
+{
+	unsigned n;
+
+	limits = &all_limits;
+	n = accept_all();
+	limits = NULL;
+	printf("limited: %u of %u are run\n", n, 2 * (unsigned)TENANT_CORPUS_N);
+	assert_true(n > TENANT_CORPUS_N);
 }
 
 /* ---- the same meaning -------------------------------------------------- */
@@ -309,6 +371,9 @@ test_a_text_that_means_something_else_is_refused(void **state)
 	seed = 20261124;
 	mutate_all(false, rounds, &t);
 	mutate_all(true, rounds, &t);
+	limits = &all_limits;
+	mutate_all(false, rounds, &t);
+	limits = NULL;
 	printf("mutants: %u tried, %u parse, %u mean the same, %u refused\n",
 	       t.tried, t.parsed, t.same, t.refused);
 	assert_true(t.refused > rounds);
@@ -394,11 +459,91 @@ test_other_parameters_are_refused(void **state)
 				       "$1::int = 1");
 }
 
+/* ---- what is written ---------------------------------------------------- */
+
+static void
+test_a_mask_is_not_passed_by_writing(void **state)
+{
+	static const char *const texts[][2] = {
+		{"update visits set id = null where n = 1",
+		 "update clinic.visits set id = null where %s AND %s AND (note "
+		 "= 'x')"},
+		{"update visits set id = null where n = 1",
+		 "update clinic.visits set id = null where %s AND (n = 1)"},
+		{"delete from visits where n = 1",
+		 "delete from clinic.visits where %s AND (n = 1)"}};
+	char after[2048];
+
+	limits = &all_limits;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		snprintf(after, sizeof(after), texts[i][1],
+			 "visits.clinic_id OPERATOR(pg_catalog.=) "
+			 "$1::pg_catalog.uuid",
+			 "(visits.\"n\" < $2 AND visits.\"n\" > $3)");
+		refuses(texts[i][0], after);
+	}
+	limits = NULL;
+}
+
+/* The checker does not take the rewriter's word for what is refused. */
+static void
+test_what_the_rewriter_should_refuse_is_refused(void **state)
+{
+	static const char *const texts[][2] = {
+		{"update visits set n = 1 where note = 'x'",
+		 "visits read under a mask"},
+		{"update visits set n = 1 returning *", "whole rows"},
+		{"delete from visits v where (v).note = 'x'", "a field"},
+		{"insert into visits (id) values (null) returning note", "a "
+									 "new"},
+		{"insert into visits (id) values (null) on conflict (clinic_id,"
+		 " note) do nothing",
+		 "what conflicts"},
+		{"update items set n = 1", "a limit's column"},
+		{"merge into items i using codes c on i.n = c.a when matched "
+		 "then delete",
+		 "a branch with a limit"}};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		struct work w;
+		struct err e;
+
+		assert_true(rewrite(&w, texts[i][0], false));
+		w.ask.limits = &all_limits;
+		if (accepts(&w, w.text.sql, &e))
+			fail_msg("accepted: %s", texts[i][1]);
+		done(&w);
+	}
+}
+
+/* Which parameter a value has is part of what is checked. */
+static void
+test_a_value_at_another_place_is_refused(void **state)
+{
+	static const unsigned turned[] = {0, 1};
+	struct work w;
+	struct err e;
+
+	limits = &all_limits;
+	assert_true(rewrite(&w, "select 1 from codes", false));
+	assert_int_equal(w.text.nvalues, 2);
+	assert_int_equal(w.text.tenant_param, 0);
+	assert_true(accepts(&w, w.text.sql, &e));
+	w.ask.values = turned;
+	assert_false(accepts(&w, w.text.sql, &e));
+	w.ask.values = w.text.values;
+	w.ask.nvalues = 1;
+	assert_false(accepts(&w, w.text.sql, &e));
+	done(&w);
+	limits = NULL;
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_the_rewriter_writes_is_accepted),
+		cmocka_unit_test(test_what_the_rewriter_limits_is_accepted),
 		cmocka_unit_test(
 			test_a_text_that_means_something_else_is_refused),
 		cmocka_unit_test(
@@ -407,6 +552,10 @@ main(void)
 			test_a_predicate_on_the_preserved_side_is_refused),
 		cmocka_unit_test(test_a_predicate_of_a_hidden_name_is_refused),
 		cmocka_unit_test(test_other_parameters_are_refused),
+		cmocka_unit_test(test_a_mask_is_not_passed_by_writing),
+		cmocka_unit_test(
+			test_what_the_rewriter_should_refuse_is_refused),
+		cmocka_unit_test(test_a_value_at_another_place_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
