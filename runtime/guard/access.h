@@ -12,9 +12,12 @@
  * A rule is about cells: its tables, its actions, its columns (none named:
  * all, and the row itself), and the rows that its condition holds for.  The
  * condition is all { when, no { unless } }; a permit counts where it is YES, a
- * forbid wherever it is not NO, so what is unknown and what is at fault
- * permits nothing and forbids.  What does not speak of the row is decided
- * here; what is left becomes the limit of the rewrite (sql/tenant.h):
+ * forbid wherever it is not NO, so what is unknown permits nothing and
+ * forbids.  A rule at fault (expr.h; also one that names a column which the
+ * table lacks) is void, whatever the rest of its condition says: a permit as
+ * if it were not there, a forbid as if it held for every cell of every row.
+ * What does not speak of the row is decided here; what is left becomes the
+ * limit of the rewrite (sql/tenant.h):
  *
  *   cell c of row r   some permit that covers c holds for r, and no forbid
  *                     that covers c does
@@ -22,14 +25,18 @@
  *                     columns does
  *   read    rows are filtered; a cell that may not be seen is NULL (a mask)
  *   update  of columns S: the rows in which every cell of S may be changed
- *   delete  rows; only permits and forbids that name no columns count for
- *           delete, a forbid that names columns forbids it altogether
- *   insert  of columns S: there is no row yet, so a rule for insert has no
- *           condition on the row (refused when it is built)
+ *   delete  takes the whole row: a permit that names columns never covers it,
+ *           a forbid that names columns forbids it as one that names none
+ *   insert  of columns S: every cell of S may be written, and the row be made.
+ *           There is no row yet, so a rule for insert has no condition on the
+ *           row (refused when it is built, at fault here)
+ *   reads   columns that are looked at where no mask can stand (WHERE, SET and
+ *           RETURNING of a target): only the rows in which each of these cells
+ *           may be read; of a new row, those that may be read in some row
  *
  * A role counts with all that it inherits, for forbids too.  A break-glass
  * opening (access_opening) is one more permit, for one patient's rows, for a
- * time; it lifts no forbid.
+ * time; it lifts no forbid, and opens no insert, which has no row to look at.
  *
  * Always true: adding a forbid never allows more, adding a permit never less;
  *              verdict.allowed is false unless a permit covers the action.
@@ -102,8 +109,18 @@ struct access_opening {
 	const char *patient;
 };
 
+/* ---- birth --------------------------------------------------------------- */
+
+/* Do the columns and the condition of a rule make sense for a table that it is
+ * about?  What does not is at fault there.  LUNATE_EINVAL. */
+MUST_USE
+int access_fit(const struct access_rule *r, const struct expr_row *row,
+	       struct err *e);
+
+/* ---- use ----------------------------------------------------------------- */
+
 /* Bits of the roles of a context with what they inherit, EXPR_ROLES of them.
- * A role that no rule declares gives none. */
+ * A role that no rule declares gives none; c may be NULL. */
 void access_held(const struct access_rules *r, const struct context *c,
 		 uint64_t out[EXPR_ROLES / 64]);
 
@@ -112,20 +129,24 @@ struct access_ask {
 	const struct expr_ask *who; /* held filled; row.table is the table's */
 	const struct access_opening *opening; /* or NULL */
 	enum tenant_action action;
-	unsigned ncolumns; /* INSERT, UPDATE: those that are written */
-	const char *const *columns;
+	unsigned ncolumns, nreads;
+	const char *const *columns; /* INSERT, UPDATE: those that are written */
+	const char *const *reads;
+	/* The number of the verdict's first value.  The limits of a statement
+	 * number their values as one: 0, then what those before it have. */
+	unsigned first_value;
 };
 
 struct access_verdict {
 	bool allowed;
-	/* What decided: the forbid, the permit when there is one alone that
-	 * needs no other; NULL: no permit matched, or several did. */
+	bool opened; /* the opening is one of the permits */
+	/* What decided: the forbid; or the permit, when one alone counts.
+	 * NULL: no permit does, or several do. */
 	const struct access_rule *rule;
 	const char *column; /* denied because of this one; or NULL */
-	/* Allowed: for tenant_limits.  nparts 0 and no masks: every row.
-	 * Values are numbered from 0; texts[nvalues]. */
+	/* Allowed: for tenant_limits.  nparts 0 and no masks: every row. */
 	struct tenant_limit limit;
-	unsigned nvalues;
+	unsigned nvalues; /* values[0] is number first_value */
 	const char *const *values;
 	/* The first rule at fault, though it may not have decided. */
 	const struct access_rule *faulty;
@@ -135,5 +156,23 @@ struct access_verdict {
 /* Never fails: what cannot be decided is denied.  Microseconds. */
 void access_decide(const struct access_ask *ask, struct arena *a,
 		   struct access_verdict *out);
+
+/* What one rule by itself comes to: a permit that counts permits, a forbid that
+ * counts forbids. */
+enum access_weight {
+	ACCESS_APART, /* it is about another action, table, column or role */
+	ACCESS_VOID,  /* it counts for no row */
+	ACCESS_SOME,  /* the row decides, by `rest` */
+	ACCESS_WHOLE, /* it counts for every row */
+};
+
+struct access_weighed {
+	enum access_weight weight;
+	struct expr_rest rest;	 /* SOME */
+	struct expr_fault fault; /* at NULL: none; else a forbid takes all */
+};
+
+void access_weigh(const struct access_ask *ask, const struct access_rule *r,
+		  struct arena *a, struct access_weighed *out);
 
 #endif

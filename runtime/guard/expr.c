@@ -290,6 +290,24 @@ eval_role(const struct expr *x, const struct expr_ask *ask)
 	return truth(ask->held[x->role / 64] >> x->role % 64 & 1);
 }
 
+static enum expr_truth
+eval_call(const struct expr *x, const struct expr_ask *ask,
+	  struct expr_fault *f)
+{
+	enum expr_truth says = EXPR_UNKNOWN;
+	struct err e = {0};
+
+	if (ask->call == NULL) {
+		expr_fault(f, x, "nobody runs the functions of the file here");
+		return EXPR_UNKNOWN;
+	}
+	if (ask->call->ask(ask->call->arg, x->function, &says, &e) < 0) {
+		expr_fault(f, x, "%s", e.text);
+		return EXPR_UNKNOWN;
+	}
+	return says;
+}
+
 /* All parts, also when the answer is settled: a fault must not depend on
  * their order. */
 static enum expr_truth
@@ -334,7 +352,9 @@ expr_eval(const struct expr *x, const struct expr_ask *ask,
 	case EXPR_HOURS:
 		return eval_hours(x, ask, f);
 	case EXPR_IP:
+		return eval_ip(x, ask, f);
+	case EXPR_CALL:
 		break;
 	}
-	return eval_ip(x, ask, f);
+	return eval_call(x, ask, f);
 }

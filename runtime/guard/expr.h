@@ -5,7 +5,7 @@
  *	all { role "nurse", hours("Mon-Fri 07:00-19:00", "Europe/Berlin"),
  *	      row.location_id:one_of(ctx.locations) }
  *
- * An expression is total: no loops, no calls out, always an answer.  It is
+ * An expression is total: no loops, always an answer.  It is
  * either evaluated here over who asks, the time and the texts of a row, or,
  * where it speaks of a row, becomes an SQL predicate: what does not depend on
  * the row is decided here first, and values are parameters.  Both say the
@@ -33,6 +33,10 @@
  *	all others		only known(); char(n), floats, dates, domains,
  *				arrays are refused: their texts and their
  *				values do not compare alike
+ *
+ * A function of the policy file (EXPR_CALL) is the one thing that is asked
+ * elsewhere, through expr_ask.call.  It is told who asks and when, and never
+ * of a row; when it fails, or nobody can be asked, it is at fault.
  *
  * Memory: a tree is plain data in the arena of whoever made it.
  * Thread: a tree is immutable; a zones has its own lock.
@@ -104,6 +108,7 @@ enum expr_kind {
 	EXPR_ROLE,    /* the user has the role, itself or by inheritance */
 	EXPR_HOURS,   /* it is inside of hours in the zone left */
 	EXPR_IP,      /* the address is in one of ranges */
+	EXPR_CALL,    /* the function says so */
 };
 
 enum expr_op { EXPR_EQ, EXPR_NE, EXPR_LT, EXPR_LE, EXPR_GT, EXPR_GE };
@@ -119,6 +124,7 @@ struct expr {
 	const struct expr_operand *list; /* TEXT, NUMBER, BOOL */
 	const char *text;		 /* ROLE: its name; HOURS: as written */
 	unsigned role;			 /* its number in the rules */
+	unsigned function;		 /* CALL: its number in the file */
 	struct hours hours;
 	const struct ip_range *ranges;
 	const char *const *range_texts;
@@ -144,6 +150,15 @@ struct expr_row {
 				    * of the table's columns; NULL is NULL */
 };
 
+/* Who runs the functions of the file. */
+struct expr_call {
+	/* 0: *says is what function `number` says, UNKNOWN included.  An error:
+	 * it has no answer; e->text holds no value of the context. */
+	int (*ask)(void *arg, unsigned number, enum expr_truth *says,
+		   struct err *e);
+	void *arg;
+};
+
 struct expr_ask {
 	const struct context *ctx; /* or NULL */
 	const struct expr_fact *facts;
@@ -152,7 +167,8 @@ struct expr_ask {
 	const uint64_t *held; /* roles, with inherited ones, a bit each;
 			       * NULL: not known */
 	struct zones *zones;
-	struct expr_row row; /* table NULL: there is none */
+	const struct expr_call *call; /* NULL: nobody can be asked */
+	struct expr_row row;	      /* table NULL: there is none */
 };
 
 /* The first fault, in the order of the text. */
@@ -197,6 +213,13 @@ struct expr_folding {
 void expr_fold(const struct expr *x, const struct expr_folding *by,
 	       struct expr_rest *out);
 
+/* No row makes it less, or more, than this. */
+struct expr_range {
+	enum expr_truth least, most;
+};
+
+struct expr_range expr_rest_range(const struct expr_rest *rest);
+
 /* A predicate in the making.  Text lies in the arena given at its begin. */
 struct expr_sql {
 	struct arena *a;
@@ -205,6 +228,7 @@ struct expr_sql {
 	unsigned nparts, parts_room;
 	const char **values; /* texts of the parameters */
 	unsigned nvalues, values_room;
+	unsigned first_value; /* number of values[0]; 0 unless set */
 };
 
 void expr_sql_init(struct expr_sql *s, struct arena *a);

@@ -212,6 +212,7 @@ check(struct expr *x, struct zones *zs, unsigned depth, struct err *e)
 		return x->nranges > 0 ? 0 : bad(e, x, "no range is given");
 	case EXPR_TRUTH:
 	case EXPR_ROLE:
+	case EXPR_CALL:
 		break;
 	}
 	return 0;

@@ -145,9 +145,12 @@ expr_print(const struct expr *x, struct str *out)
 		str_addc(out, ')');
 		return;
 	case EXPR_IP:
+		ranges(out, x);
+		return;
+	case EXPR_CALL:
 		break;
 	}
-	ranges(out, x);
+	str_addf(out, "function %u", x->function + 1);
 }
 
 unsigned

@@ -83,6 +83,30 @@ expr_fold(const struct expr *x, const struct expr_folding *by,
 		fold_leaf(x, by, out);
 }
 
+struct expr_range
+expr_rest_range(const struct expr_rest *rest)
+{
+	bool all = rest->kind == EXPR_ALL;
+	struct expr_range r = {EXPR_NO, EXPR_YES}, part;
+
+	if (!rest->rowed)
+		return (struct expr_range){rest->truth, rest->truth};
+	if (rest->leaf != NULL)
+		return r;
+	r = expr_rest_range(&rest->parts[0]);
+	if (rest->kind == EXPR_NOT)
+		return (struct expr_range){EXPR_YES - r.most,
+					   EXPR_YES - r.least};
+	for (unsigned i = 1; i < rest->n; i++) {
+		part = expr_rest_range(&rest->parts[i]);
+		if (all ? part.least < r.least : part.least > r.least)
+			r.least = part.least;
+		if (all ? part.most < r.most : part.most > r.most)
+			r.most = part.most;
+	}
+	return r;
+}
+
 /* ---- print: the rest as SQL ---------------------------------------------- */
 
 void
@@ -139,7 +163,7 @@ value(struct expr_sql *s, const char *text, size_t len)
 		s->values = grown(s, s->values, &s->values_room,
 				  sizeof(char *));
 	s->values[s->nvalues] = arena_dup(s->a, text, len);
-	part(s, TENANT_PART_VALUE, s->nvalues++);
+	part(s, TENANT_PART_VALUE, s->first_value + s->nvalues++);
 }
 
 static void
