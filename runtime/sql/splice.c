@@ -77,7 +77,8 @@ splice_apply(struct splice *s, const char *text, size_t len, size_t *out_len)
 	for (unsigned i = 0; i < s->n; i++) {
 		const struct splice_edit *d = &s->edits[i];
 
-		assert(d->start >= seen && d->end <= len);
+		if (d->start < seen || d->end > len)
+			return NULL;
 		at = put(out, at, text + seen, d->start - seen);
 		at = put(out, at, d->text, strlen(d->text));
 		seen = d->end;

@@ -6,7 +6,8 @@
  * Two insertions at the same place come out in the order in which they were
  * told, an insertion before a replacement that begins there.
  *
- * Always true: replaced spans do not overlap.
+ * Always true: what came out holds each edit once; spans that overlap have no
+ *              meaning, and give nothing.
  * Memory: texts of edits are borrowed until splice_apply(); the list and the
  *         result lie in the arena given.
  * Thread: that of its owner.
@@ -35,7 +36,8 @@ void splice_insert(struct splice *s, size_t at, const char *text);
 void splice_replace(struct splice *s, size_t start, size_t end,
 		    const char *text);
 
-/* The edited text, 0-terminated. */
+/* The edited text, 0-terminated; NULL: an edit lies inside another one, or
+ * outside of the text. */
 const char *splice_apply(struct splice *s, const char *text, size_t len,
 			 size_t *out_len);
 

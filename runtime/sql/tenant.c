@@ -65,6 +65,13 @@ quoted(struct rewrite *rw, const char *name)
 	return pred_keep(rw, &s);
 }
 
+/* The last token of a part of a name: U&"..." may have an UESCAPE. */
+static size_t
+part_end(const struct rewrite *rw, size_t i)
+{
+	return token_word(rw, i + 1, "uescape") ? i + 2 : i;
+}
+
 static int
 find_tokens(struct rewrite *rw, struct target *t)
 {
@@ -73,7 +80,9 @@ find_tokens(struct rewrite *rw, struct target *t)
 	t->first = token_at(rw, tree_offset(t->var));
 	if (t->first == NO_TOKEN)
 		return refuse(rw->e, REFUSE_FORM, "a table was not found");
-	t->last = t->first + (schema[0] != 0 ? 2 : 0);
+	t->last = part_end(rw, t->first);
+	if (schema[0] != 0)
+		t->last = part_end(rw, t->last + 2);
 	return 0;
 }
 
@@ -178,6 +187,14 @@ enter(struct rewrite *rw, struct tree_walk *w)
 	}
 }
 
+/* SET (a, b) = (SELECT ...): the tree has what stands there once again for
+ * each column. */
+static bool
+stands_before(const struct tree_walk *w)
+{
+	return w->kind == TREE_MULTI_ASSIGN && tree_num(w->node, "colno") > 1;
+}
+
 static int
 walk(struct rewrite *rw, const struct tree_node *root)
 {
@@ -186,7 +203,9 @@ walk(struct rewrite *rw, const struct tree_node *root)
 
 	tree_walk_init(&w, root);
 	while (rc == 0 && tree_walk_next(&w) != TREE_END) {
-		if (w.step == TREE_ENTER)
+		if (w.step == TREE_ENTER && stands_before(&w))
+			tree_walk_skip(&w);
+		else if (w.step == TREE_ENTER)
 			rc = enter(rw, &w);
 		else if (w.kind == TREE_SELECT)
 			rc = from_leave(rw, w.node);
@@ -293,6 +312,8 @@ tenant_rewrite(const struct tenant_ask *ask, struct arena *a,
 	if (rw.nused > 0 && rw.tenant != rw.touched)
 		return refuse(e, REFUSE_FORM, "a form without its tenant");
 	out->sql = splice_apply(&rw.splice, rw.text, rw.len, &out->len);
+	if (out->sql == NULL)
+		return refuse(e, REFUSE_FORM, "what is edited twice");
 	out->own_params = rw.own_params;
 	out->tenant_param = rw.touched ? rw.param : 0;
 	out->nvalues = rw.nused;

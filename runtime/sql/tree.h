@@ -51,6 +51,7 @@ struct tree_node;
 	X(JOIN, join_expr) \
 	X(LIST, list) \
 	X(LOCKING, locking_clause) \
+	X(MULTI_ASSIGN, multi_assign_ref) \
 	X(ON_CONFLICT, on_conflict_clause) \
 	X(PARAM_REF, param_ref) \
 	X(PARTITION_CMD, partition_cmd) \

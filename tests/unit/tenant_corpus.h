@@ -84,6 +84,10 @@ static const char *const tenant_corpus[] = {
 	"update visits set n = n + 1 where id = $1 or true",
 	"update only visits as v set (n, note) = (1, 'x') where v.n = 2 "
 	"returning *",
+	"update visits v set (n, note) = (select max(i.n), 'x' from items i, "
+	"visits w where w.id = v.id) where v.n = 2",
+	"select * from U&\"visi!0074s\" uescape '!' where n = 1",
+	"select * from clinic.U&\"visi!0074s\" uescape '!' as v",
 	"update visits v set n = i.n from items i join codes c on true where "
 	"i.visit_id = v.id returning v.n, i.n",
 	"update visits set n = 1 where lower(note) = 'x'",
@@ -114,6 +118,8 @@ static const char *const tenant_corpus[] = {
 	"> 0 do update set note = 'x' where visits.n > 3 returning n",
 	"insert into visits (n) select a from codes on conflict on constraint "
 	"visits_n do nothing",
+	"insert into visits (n) values (1) on conflict (clinic_id, n) do "
+	"update set (n, note) = (select i.n, 'x' from items i limit 1)",
 	"insert into items (visit_id, n) values ($1, 7), ('x', 8)",
 	"insert into items values ($1::uuid, 7)",
 	"insert into items (n, visit_id) select v.n, v.id from visits v",
@@ -130,6 +136,8 @@ static const char *const tenant_corpus[] = {
 	"s.n when matched then do nothing",
 	"merge into items i using visits v on i.visit_id = v.id when not "
 	"matched then insert values ($1, 3)",
+	"merge into visits v using codes c on v.id = c.a when matched then "
+	"update set (n, note) = (select n, 'x' from items limit 1)",
 	"with x as (select 1 a) merge into visits v using x on v.n = x.a when "
 	"matched then update set n = 2",
 };

@@ -75,6 +75,8 @@ test_a_table_becomes_a_scoped_sub_select(void **state)
 	gives("SELECT a FROM only (visits) AS x(a)",
 	      "SELECT a FROM (SELECT * FROM ONLY \"clinic\".\"visits\" AS "
 	      "lunate_0 WHERE lunate_0.\"clinic_id\"" EQ OWN ") AS x(a)");
+	gives("select 1 from U&\"visi!0074s\" uescape '!' v",
+	      "select 1 from " SUB("visits", ) " v");
 	gives("table visits",
 	      "SELECT * FROM " SUB("visits", ) " AS \"visits\"");
 	gives("select 1 from \"visits\" * -- all",
@@ -175,6 +177,18 @@ test_targets_get_the_predicate_in_their_where(void **state)
 	      "\"clinic_id\"" EQ OWN " returning id");
 	gives("update visits set clinic_id = null", "move");
 	gives("update items set (n, visit_id) = (1, null)", "move");
+}
+
+/* The tree holds it once for each column; edited twice, the text ended the
+ * process. */
+static void
+test_a_sub_select_that_sets_several_columns_is_scoped_once(void **state)
+{
+	gives("update visits v set (n, note) = (select 1, 'x' from visits)",
+	      "update \"clinic\".\"visits\" v set (n, note) = (select 1, 'x' "
+	      "from " SUB(
+		      "visits", ) " AS \"visits\") WHERE \"v\".\"clinic_id\"" EQ
+		      OWN);
 }
 
 static void
@@ -516,6 +530,8 @@ main(void)
 		cmocka_unit_test(test_grouping_keeps_the_table_where_it_stands),
 		cmocka_unit_test(test_a_sample_is_taken_inside),
 		cmocka_unit_test(test_targets_get_the_predicate_in_their_where),
+		cmocka_unit_test(
+			test_a_sub_select_that_sets_several_columns_is_scoped_once),
 		cmocka_unit_test(
 			test_what_members_share_goes_with_its_last_member),
 		cmocka_unit_test(test_the_tenant_is_filled_in),
