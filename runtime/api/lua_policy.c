@@ -4,6 +4,7 @@
  * folders without a database for the commands; core.isolated.
  */
 #include "decl.h"
+#include "expr.h"
 #include "load.h"
 #include "lua_core.h"
 #include "lua_db.h"
@@ -195,6 +196,34 @@ push_word(lua_State *L, const struct vocab_word *w)
 }
 
 static void
+push_term(lua_State *L, int i, const char *form, const char *meaning)
+{
+	lua_createtable(L, 0, 2);
+	set_text(L, "form", form);
+	set_text(L, "meaning", meaning);
+	lua_rawseti(L, -2, i);
+}
+
+/* What conditions are made of, and the names of ctx behind it. */
+static void
+push_terms(lua_State *L)
+{
+	static const struct vocab_term attrs[] = {
+#define ATTR_TERM(name, word, set, meaning) {"  ctx." word, meaning},
+		EXPR_ATTRS(ATTR_TERM)
+#undef ATTR_TERM
+	};
+
+	lua_newtable(L);
+	for (int i = 0; i < VOCAB_TERMS; i++)
+		push_term(L, i + 1, vocab_terms[i].form,
+			  vocab_terms[i].meaning);
+	for (int i = 0; i < EXPR_ATTRS_N; i++)
+		push_term(L, VOCAB_TERMS + i + 1, attrs[i].form,
+			  attrs[i].meaning);
+}
+
+static void
 push_file(lua_State *L, const struct vocab_file *f)
 {
 	static const char *const effects[] = {
@@ -212,10 +241,16 @@ push_file(lua_State *L, const struct vocab_file *f)
 		lua_rawseti(L, -2, (int)i + 1);
 	}
 	lua_setfield(L, -2, "words");
+	if (f->terms)
+		push_terms(L);
+	else
+		lua_newtable(L);
+	lua_setfield(L, -2, "terms");
 }
 
 /* core.policy_words() -> { { name, meaning, effect, words = { { name, meaning,
- * named, fields = { { name, type, meaning, required } ... } } ... } } ... } */
+ * named, fields = { { name, type, meaning, required } ... } } ... },
+ * terms = { { form, meaning } ... } } ... } */
 static int
 core_policy_words(lua_State *L)
 {

@@ -2,14 +2,13 @@
  *
  * expr - conditions of the access rules: one tree, two targets.
  *
- *	all { role "nurse", hours("Mon-Fri 07:00-19:00", "Europe/Berlin"),
+ *	all { has_role "nurse", hours("Mon-Fri 07:00-19:00", "UTC"),
  *	      row.location_id:one_of(ctx.locations) }
  *
- * An expression is total: no loops, always an answer.  It is
- * either evaluated here over who asks, the time and the texts of a row, or,
- * where it speaks of a row, becomes an SQL predicate: what does not depend on
- * the row is decided here first, and values are parameters.  Both say the
- * same of every row.
+ * An expression is total: no loops, always an answer.  It is either evaluated
+ * here over who asks, the time and the texts of a row, or, where it speaks of
+ * a row, becomes an SQL predicate: what does not depend on the row is decided
+ * here first, and values are parameters.  Both say the same of every row.
  *
  * Three values.  What is not known is UNKNOWN and never false by accident: an
  * attribute that the context does not have, NULL in a row, no clock.  all is
@@ -122,9 +121,10 @@ struct expr {
 	struct expr *const *args;
 	struct expr_operand left, right;
 	const struct expr_operand *list; /* TEXT, NUMBER, BOOL */
-	const char *text;		 /* ROLE: its name; HOURS: as written */
+	const char *text;		 /* ROLE: its name; HOURS: as written;
+				  * CALL: how it is called */
 	unsigned role;			 /* its number in the rules */
-	unsigned function;		 /* CALL: its number in the file */
+	unsigned function;		 /* CALL: its number */
 	struct hours hours;
 	const struct ip_range *ranges;
 	const char *const *range_texts;

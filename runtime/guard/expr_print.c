@@ -134,7 +134,7 @@ expr_print(const struct expr *x, struct str *out)
 		method(out, x, "known");
 		return;
 	case EXPR_ROLE:
-		str_add(out, "role ");
+		str_add(out, "has_role ");
 		quoted(out, x->text);
 		return;
 	case EXPR_HOURS:
@@ -150,7 +150,7 @@ expr_print(const struct expr *x, struct str *out)
 	case EXPR_CALL:
 		break;
 	}
-	str_addf(out, "function %u", x->function + 1);
+	str_add(out, x->text);
 }
 
 unsigned

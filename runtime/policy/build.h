@@ -7,6 +7,7 @@
  * numbers.  Errors are "file:line: word "name": text".
  *
  *   isolation   which rows belong to whom (sql/tenant.h)
+ *   access      who may do what (guard/access.h)
  *   resilience  retries, and the waits between them
  *
  * Always true: rules that were built hold for every statement; what a file
@@ -32,6 +33,9 @@ struct build {
 /* LUNATE_ECONFIG. */
 MUST_USE
 int build_isolation(const struct build *b, struct err *e);
+/* Behind isolation, whose tables it speaks of. */
+MUST_USE
+int build_access(const struct build *b, struct err *e);
 MUST_USE
 int build_resilience(const struct build *b, struct err *e);
 
@@ -42,5 +46,21 @@ const struct decl_list *build_file(const struct build *b, const char *name);
  * when there is no more. */
 const struct decl *build_next(const struct decl_list *l, const char *word,
 			      unsigned *i);
+
+/* Where a name stands, for what is said of it. */
+struct build_at {
+	const struct build *b;
+	const struct decl *d;
+	struct err *e;
+};
+
+struct build_table {
+	const char *schema, *name;
+};
+
+/* "schema.table", or a table of the schema that is configured. */
+MUST_USE
+int build_named(const struct build_at *at, const char *text,
+		struct build_table *out);
 
 #endif

@@ -24,45 +24,6 @@ struct made {
 	struct err *e;
 };
 
-/* ---- names ------------------------------------------------------------- */
-
-struct table_name {
-	const char *schema, *name;
-};
-
-static bool
-reserved(const char *name)
-{
-	return strncmp(name, "lunate_", 7) == 0;
-}
-
-/* "schema.table", or a table of the schema that is configured. */
-static int
-name_of(const struct made *m, const struct decl *d, const char *text,
-	struct table_name *out)
-{
-	const char *dot = strchr(text, '.');
-
-	*out = (struct table_name){m->b->schema, text};
-	if (dot != NULL) {
-		out->schema = arena_dup(m->b->arena, text,
-					(size_t)(dot - text));
-		out->name = dot + 1;
-	}
-	if (out->schema[0] == 0 || out->name[0] == 0 ||
-	    strchr(out->name, '.') != NULL)
-		return decl_fail(m->e, d,
-				 "\"%s\" is no name of a table; write table or "
-				 "schema.table",
-				 text);
-	if (reserved(out->name) || reserved(out->schema))
-		return decl_fail(m->e, d,
-				 "\"%s\": names that begin with lunate_ are "
-				 "reserved",
-				 text);
-	return 0;
-}
-
 static int
 by_name(const void *a, const void *b)
 {
@@ -87,11 +48,11 @@ static struct row_rule *
 other(const struct made *m, const struct row_rule *r, const char *field)
 {
 	const char *text = decl_text(&r->d->fields, field);
-	struct table_name name;
+	struct build_table name;
 	struct row_rule *found;
 	struct near near;
 
-	if (name_of(m, r->d, text, &name) < 0)
+	if (build_named(&(struct build_at){m->b, r->d, m->e}, text, &name) < 0)
 		return NULL;
 	found = find(m, name.schema, name.name);
 	if (found != NULL)
@@ -189,11 +150,12 @@ take_pairs(const struct made *m, struct row_rule *r)
 static int
 take_rule(const struct made *m, const struct decl *d, struct row_rule *r)
 {
-	struct table_name name;
+	struct build_table name;
 
 	r->d = d;
-	if (name_of(m, d, d->name, &name) < 0 || check_texts(m, d) < 0 ||
-	    kind_of(m, r) < 0)
+	if (build_named(&(struct build_at){m->b, d, m->e}, d->name, &name) <
+		    0 ||
+	    check_texts(m, d) < 0 || kind_of(m, r) < 0)
 		return m->e->code;
 	r->t.schema = name.schema;
 	r->t.name = name.name;

@@ -129,7 +129,8 @@ build(struct loading *l)
 				.schema = arena_dup(a, schema, strlen(schema)),
 				.rules = l->rules};
 
-	if (build_isolation(&b, l->e) < 0 || build_resilience(&b, l->e) < 0)
+	if (build_isolation(&b, l->e) < 0 || build_access(&b, l->e) < 0 ||
+	    build_resilience(&b, l->e) < 0)
 		return l->e->code;
 	return 0;
 }

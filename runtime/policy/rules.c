@@ -2,6 +2,7 @@
 #include "rules.h"
 
 #include "texts.h"
+#include "zone.h"
 
 struct rules *
 rules_new(void)
@@ -66,6 +67,10 @@ rules_unpin(struct rules **pr)
 		return;
 	if (r->texts != NULL)
 		texts_unpin(&r->texts);
+	if (r->zones != NULL) {
+		zones_fini(r->zones);
+		mem_free(r->zones);
+	}
 	arena_fini(&r->arena);
 	OBJ_FINI(r);
 	mem_free(r);

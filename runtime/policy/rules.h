@@ -58,6 +58,7 @@ enum isolation_mode {
 struct tenant_rules;
 struct texts;
 struct access_rules;
+struct zones;
 
 struct isolation_rules {
 	enum isolation_state state;
@@ -78,7 +79,8 @@ struct rules {
 	struct retry_rules retry;
 	struct isolation_rules isolation;
 	const struct access_rules *access; /* NULL: there is no access.lua */
-	struct arena arena;		   /* of all that the rules point to */
+	struct zones *zones; /* what its hours() read; NULL likewise */
+	struct arena arena;  /* of all that the rules point to */
 	struct texts *texts; /* what they were made of; NULL: no folder */
 	unsigned not_yet;    /* files (1 << place in vocab_files) that declare
 			       * what has no effect in this version */

@@ -87,10 +87,10 @@ static const struct vocab_field permit_fields[] = {RULE_FIELDS};
 static const struct vocab_field glass_fields[] = {
 	{"role", VOCAB_TEXTS, NULL, true, "who may break it"},
 	{"opens", VOCAB_TEXTS, NULL, true, "tables"},
-	{"needs", VOCAB_TEXTS, NULL, false, "reason, patient"},
+	{"patient", VOCAB_MAP, NULL, true, "table = its column with the patient's id"},
 	{"lasts", VOCAB_SECONDS, NULL, true, "how long it stays open"},
 	{"never", VOCAB_TEXTS, NULL, false, "actions it does not open"},
-	{"review_within", VOCAB_SECONDS, NULL, false, "when a review is due"},
+	{"review_within", VOCAB_SECONDS, NULL, false, "when a review is due (hours(72))"},
 };
 static const struct vocab_field rate_fields[] = {
 	{"rate", VOCAB_NUMBER, NULL, true, "operations"},
@@ -101,9 +101,27 @@ static const struct vocab_word access_words[] = {
 	ONCE("role", VOCAB_NAMED, role_fields, "a role and what it inherits"),
 	ONCE("permit", VOCAB_NAMED, permit_fields, "what is permitted"),
 	ONCE("forbid", VOCAB_NAMED, permit_fields, "what is not, whatever is permitted"),
-	ONCE("break_glass", VOCAB_NAMED, glass_fields, "access in an emergency"),
+	ONCE("break_glass", VOCAB_NAMED, glass_fields, "access in an emergency: one patient, a written reason"),
 	ONCE("limit", VOCAB_NAMED, rate_fields, "how many operations in a time"),
 	TEST,
+};
+
+const struct vocab_term vocab_terms[VOCAB_TERMS] = {
+	{"all { a, b }", "each of them holds"},
+	{"any { a, b }", "one of them holds"},
+	{"no { a }", "it does not hold"},
+	{"has_role \"nurse\"", "the user has the role, itself or by inheritance"},
+	{"hours(\"Mon-Fri 07:00-19:00\", zone)", "it is in these hours; zone is a text or ctx.clinic_tz"},
+	{"ip(\"10.20.0.0/16\", ...)", "ctx.ip is in one of these ranges"},
+	{"x:eq(v)  x:ne(v)", "x is row.column or ctx.name; v those, a text, a number, true or false"},
+	{"row.x:lt(v)  :le  :gt  :ge", "numbers, and texts by their bytes"},
+	{"x:one_of { \"a\", \"b\" }", "it is one of the list"},
+	{"x:one_of(ctx.set)", "it is one of what the context has"},
+	{"x:known()", "it is there: not NULL, and said by the context"},
+	{"ctx.set:has(v)", "v is one of it"},
+	{"ctx.set:within { \"a\", \"b\" }", "nothing of it is outside of the list"},
+	{"row.column", "of the row that is asked for"},
+	{"ctx.name", "of who asks:"},
 };
 
 /* ---- resilience ---------------------------------------------------------- */

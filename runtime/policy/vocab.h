@@ -69,6 +69,15 @@ struct vocab_file {
 	const char *meaning;
 };
 
+/* What conditions are written with, where `terms` says that they may be. */
+struct vocab_term {
+	const char *form, *meaning;
+};
+
+#define VOCAB_TERMS 15
+
+extern const struct vocab_term vocab_terms[VOCAB_TERMS];
+
 #define VOCAB_FILES 10
 
 extern const struct vocab_file vocab_files[VOCAB_FILES];

@@ -391,7 +391,8 @@ an_expression_reads_as_the_file_has_it(void **state)
 	expr_print(x_checked(x), &s);
 	assert_string_equal(
 		s.at,
-		"all { role \"nurse\", hours(\"Mon 08:00-09:00\", \"UTC\"), "
+		"all { has_role \"nurse\", "
+		"hours(\"Mon 08:00-09:00\", \"UTC\"), "
 		"no { ip(\"10.0.0.0/8\") }, row.id:one_of(ctx.locations), "
 		"ctx.clinics:has(\"A\"), ctx.clinics:within({ \"A\", \"B\" }), "
 		"row.price:ge(1.5) }");

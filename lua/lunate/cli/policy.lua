@@ -132,6 +132,12 @@ local function print_file(file)
         field.meaning, field.required and " (required)" or ""))
     end
   end
+  if #file.terms > 0 then
+    print("  conditions")
+  end
+  for _, term in ipairs(file.terms) do
+    print(("    %-37s %s"):format(term.form, term.meaning))
+  end
 end
 
 function ACTIONS.words(args, cli)
