@@ -72,7 +72,7 @@ insert into user_roles (user_id, clinic_id, role)
 select md5('doctor|' || id)::uuid, primary_clinic_id, 'doctor'
   from doctors
  union all
-select md5('admin|' || id)::uuid, id, 'clinic_admin'
+select md5('admin|' || id)::uuid, id, 'admin'
   from clinics
     on conflict do nothing]] },
     { table = "doctor_clinics", sql = [[

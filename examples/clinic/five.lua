@@ -7,14 +7,17 @@
 --
 -- Each checks what came of it and prints one line; the rows they add are taken
 -- away again at the end.  Wants the tables of schema.sql with some patients.
+--
+-- No statement here filters by clinic: what is asked inside of with_clinic, or
+-- with_context with a tenant, is limited to the clinic's rows.
 
 local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
 if not package.loaded["clinic.cli"] then
   package.path = here .. "/../?.lua;" .. package.path
 end
 
-local lunate = require "lunate"
 local cli = require "clinic.cli"
+local open = require "clinic.open"
 
 local five = {}
 
@@ -24,10 +27,10 @@ local MARK = "added by five.lua"
 local function read(db)
   local got = assert(db:read(function(client)
     local patient = assert(client:one([[
-select p.id, p.birth_date, m.clinic_id
+select p.id, p.birth_date
   from patients p
   join patient_clinics m on m.patient_id = p.id
- order by m.last_seen desc, p.id, m.clinic_id
+ order by m.last_seen desc, p.id
  limit 1]]))
     patient.visits = assert(client:query([[
 select started_at, description
@@ -42,19 +45,19 @@ select started_at, description
   local done, err = db:read(function(client)
     return client:exec("update patients set suffix = $1", MARK)
   end)
-  assert(done == nil and err, "a reader does not write")
+  assert(done == nil and err.code == "read_only", "a reader does not write")
   return got, ("a patient with %d recent visits; a write was refused")
     :format(#got.visits)
 end
 
--- 2. Writing: who does what, and to what, travels with the statement.
+-- 2. Writing: who does what, and to what, travels with the statement.  Whose
+-- the new row is, the context says.
 local function write(db, patient, user)
   local id = assert(db:write(function(client)
     local row = assert(client:one([[
-insert into appointments (clinic_id, patient_id, starts_at, ends_at, reason)
-values ($1, $2, now() + interval '1 day',
-        now() + interval '1 day 30 minutes', $3)
-returning id]], patient.clinic_id, patient.id, MARK))
+insert into appointments (patient_id, starts_at, ends_at, reason)
+values ($1, now() + interval '1 day', now() + interval '1 day 30 minutes', $2)
+returning id]], patient.id, MARK))
     return row.id
   end, { user_id = user, action = "CREATE", resource_type = "APPOINTMENT",
     metadata = { source = "five.lua" } }))
@@ -65,58 +68,59 @@ returning id]], patient.clinic_id, patient.id, MARK))
   return "an appointment was booked"
 end
 
-local function register(tx, clinic)
-  local patient = assert(tx:one([[
+-- Who is registered becomes a patient of the clinic by the same statement.
+local function register(tx, id)
+  return assert(tx:exec([[
 insert into patients (id, birth_date, first_name, last_name, gender, suffix)
-values (gen_random_uuid(), '2024-01-01', 'Nova', 'Example', 'F', $1)
-returning id]], MARK))
-  assert(tx:exec("insert into patient_clinics (patient_id, clinic_id)"
-    .. " values ($1, $2)", patient.id, clinic))
-  return patient.id
+values ($1, '2024-01-01', 'Nova', 'Example', 'F', $2)]], id, MARK))
 end
 
 local function newcomers(db)
-  return assert(db:one("select count(*) as n from patients where suffix = $1",
-    MARK)).n
+  return assert(db:one([[
+select count(*) as n
+  from patients p
+  join patient_clinics m on m.patient_id = p.id
+ where p.suffix = $1]], MARK)).n
+end
+
+local function new_id(db)
+  return assert(db:one("select gen_random_uuid() as id")).id
 end
 
 -- 3. A transaction: all of it, or nothing.
-local function transaction(db, patient)
-  local id = assert(db:transaction(function(tx)
-    return register(tx, patient.clinic_id)
+local function transaction(db)
+  local one, other = new_id(db), new_id(db)
+  assert(db:transaction(function(tx)
+    register(tx, one)
+    return true
   end))
-  assert(type(id) == "string" and newcomers(db) == 1)
+  assert(newcomers(db) == 1)
 
   local done, err = db:transaction(function(tx)
-    register(tx, patient.clinic_id)
-    assert(tx:exec("insert into patient_clinics (patient_id, clinic_id)"
-      .. " values ($1, $2)", id, patient.clinic_id))
+    register(tx, other)
+    register(tx, one)
+    return true
   end)
   assert(done == nil and err.sqlstate == "23505", "registered twice")
   assert(newcomers(db) == 1, "what failed left nothing behind")
   return "one patient was registered; a failed one left nothing"
 end
 
--- 4. One clinic: the context goes with every statement inside.
-local function clinic(db, patient)
-  local got = assert(db:with_clinic(patient.clinic_id, function(client)
-    local members = assert(client:one([[
-select count(*) as n
-  from patients p
- where exists (select from patient_clinics m
-                where m.patient_id = p.id and m.clinic_id = $1)]],
-      patient.clinic_id))
-    local planned = assert(client:query([[
-select id
-  from appointments
- where clinic_id = $1 and starts_at > now()
- order by starts_at
- limit 50]], patient.clinic_id))
-    return { members = members.n, planned = #planned }
-  end))
-  assert(got.members >= 2 and got.planned >= 1)
-  return ("a clinic has %d patients, %d of its appointments are ahead")
-    :format(got.members, got.planned)
+-- 4. One clinic: the same words, other rows.
+local function clinics(db, who)
+  local function count(clinic)
+    return assert(db:with_clinic(clinic, function(client)
+      return client:one([[
+select (select count(*) from patients) as patients,
+       (select count(*) from appointments where starts_at > now()) as ahead]])
+    end))
+  end
+  local own, other = count(who.clinic), count(who.other)
+  local both = count { who.clinic, who.other }
+  assert(own.patients >= 2 and own.ahead >= 1 and other.patients >= 1)
+  assert(both.ahead == own.ahead + other.ahead)
+  return ("one clinic has %d patients and %d appointments ahead, another %d "
+    .. "and %d"):format(own.patients, own.ahead, other.patients, other.ahead)
 end
 
 local PRIORITIES = { "critical", "high", "normal", "low" }
@@ -127,10 +131,10 @@ local function booking(patient, days, priority)
     priority = priority,
     operation = function(client)
       return assert(client:exec([[
-insert into appointments (clinic_id, patient_id, starts_at, ends_at, reason)
-values ($1, $2, now() + make_interval(days => $3::int),
-        now() + make_interval(days => $3::int, mins => 30), $4)]],
-        patient.clinic_id, patient.id, days, MARK))
+insert into appointments (patient_id, starts_at, ends_at, reason)
+values ($1, now() + make_interval(days => $2::int),
+        now() + make_interval(days => $2::int, mins => 30), $3)]],
+        patient.id, days, MARK))
     end,
   }
 end
@@ -141,7 +145,7 @@ local function batch(db, patient)
   for i = 1, 40 do
     ops[i] = booking(patient, i, PRIORITIES[i % 4 + 1])
   end
-  ops[20] = booking({ id = NOBODY, clinic_id = patient.clinic_id }, 1, "high")
+  ops[20] = booking({ id = NOBODY }, 1, "high")
 
   local result = assert(db:batch(ops, { concurrency = 10, retries = 3 }))
   assert(result.total_count == 40 and result.success_count == 39)
@@ -153,8 +157,27 @@ local function batch(db, patient)
   return "39 of 40 operations succeeded, the wrong one failed alone"
 end
 
-local function clean(db)
-  assert(db:transaction(function(tx)
+-- The two clinics with most patients, and somebody who works at the first.
+local function find(system)
+  local most = assert(system:query([[
+select m.clinic_id as id, count(*) as patients
+  from patient_clinics m
+ group by m.clinic_id
+ order by patients desc, id
+ limit 2]]))
+  local user = assert(system:one([[
+select u.id
+  from users u
+  join user_clinics m on m.user_id = u.id
+ where m.clinic_id = $1
+ order by u.login
+ limit 1]], most[1].id))
+  return { clinic = most[1].id, other = most[2].id, user = user.id }
+end
+
+-- A clinic deletes no patient: that is the system's.
+local function clean(system)
+  assert(system:transaction(function(tx)
     assert(tx:exec("delete from appointments where reason = $1", MARK))
     assert(tx:exec([[
 delete from patient_clinics
@@ -162,25 +185,31 @@ delete from patient_clinics
     assert(tx:exec("delete from patients where suffix = $1", MARK))
     return true
   end))
+  return true
 end
 
 --- Runs the five; calls `tell` with each line.  Raises when one does not hold.
----@param db table
+---@param db table  of open.db
 ---@param tell fun(line: string)
 function five.run(db, tell)
-  clean(db)
-  local user = assert(db:one("select id from users order by login limit 1"))
-  local patient, line = read(db)
-  tell("read: " .. line)
-  tell("write: " .. write(db, patient, user.id))
-  tell("transaction: " .. transaction(db, patient))
-  tell("with_clinic: " .. clinic(db, patient))
-  tell("batch: " .. batch(db, patient))
-  clean(db)
+  local function clean_up()
+    assert(db:as_system("five.lua takes away what it added", clean))
+  end
+  clean_up()
+  local who = assert(db:as_system("five.lua looks for a clinic", find))
+  db:with_context({ tenant = who.clinic, user = who.user }, function()
+    local patient, line = read(db)
+    tell("read: " .. line)
+    tell("write: " .. write(db, patient, who.user))
+    tell("transaction: " .. transaction(db))
+    tell("with_clinic: " .. clinics(db, who))
+    tell("batch: " .. batch(db, patient))
+  end)
+  clean_up()
 end
 
 if cli.is_main("five") then
-  local db = assert(lunate.open())
+  local db = open.db()
   five.run(db, print)
   db:close()
 end

@@ -6,17 +6,18 @@
 --
 -- Rows that cannot be loaded go to a reject file with their file, line and
 -- reason; all others are kept.  Importing the same folder again changes
--- nothing.  The tables are those of schema.sql, which is run first.
+-- nothing.  The tables are those of schema.sql, which is run first.  An import
+-- is of no clinic: it runs as_system, which is told to the log.
 
 local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
 if not package.loaded["clinic.cli"] then
   package.path = here .. "/../?.lua;" .. package.path
 end
 
-local lunate = require "lunate"
 local cli = require "clinic.cli"
 local derive = require "clinic.derive"
 local load = require "clinic.load"
+local open = require "clinic.open"
 local progress = require "clinic.progress"
 local rejects = require "clinic.rejects"
 local shape = require "clinic.shape"
@@ -41,7 +42,7 @@ local function read_all(path)
   return text
 end
 
---- Makes the tables that are missing.
+--- Makes the tables that are missing.  For a client of as_system, as all here.
 ---@param db table
 function import.schema(db)
   return assert(db:script(read_all(here .. "/schema.sql")))
@@ -177,9 +178,14 @@ local function main(argv)
   if #rest ~= 1 then
     error("usage: import.lua DIR [--rejects FILE] [--quiet]", 0)
   end
-  local db = assert(lunate.open())
-  import.schema(db)
-  import.tell(import.run(db, rest[1], opts), io.stdout)
+  open.role()
+  local db = open.db()
+  local result = assert(db:as_system("import of CSV files", function(system)
+    import.schema(system)
+    open.grant(system)
+    return import.run(system, rest[1], opts)
+  end))
+  import.tell(result, io.stdout)
   db:close()
 end
 

@@ -5,8 +5,9 @@
 --   lunate run examples/clinic/report.lua [--clinic ID] [--as-of DATE]
 --                                         [--days N]
 --
--- The questions are asked at once and answered in order.  `--clinic` asks them
--- of one clinic; `--as-of` is the day the report is written for (the last day
+-- The questions are asked at once and answered in order: for one clinic, whose
+-- rows are all that they then see, or as_system over all, which is told to the
+-- log.  `--as-of` is the day the report is written for (the last day
 -- with an encounter, when not given); `--days` is how far back emergencies go.
 
 local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
@@ -17,26 +18,27 @@ end
 local lunate = require "lunate"
 local check = require "clinic.check"
 local cli = require "clinic.cli"
+local open = require "clinic.open"
 
 local report = {}
 
 ---@class clinic.Question
 ---@field title string    may hold %d: the number of days
----@field sql string      $1 the clinic or null, $2 the day, $3 days
----@field params integer  how many of the three it takes
+---@field sql string      $1 the day, $2 days
+---@field params integer  how many of the two it takes
 ---@field columns table   as cli.table takes them
+---@field of_all? boolean  makes no sense for one clinic
 
 ---@type clinic.Question[]
 local QUESTIONS = {
   {
-    title = "Busiest clinics", params = 2,
+    title = "Busiest clinics", params = 1,
     sql = [[
 select c.name, count(*) as visits, count(distinct e.patient_id) as patients,
        max(e.started_at)::date as last_visit
   from encounters e
   join clinics c on c.id = e.clinic_id
- where ($1::uuid is null or e.clinic_id = $1)
-   and e.started_at < $2::date + 1
+ where e.started_at < $1::date + 1
  group by c.id, c.name
  order by visits desc, c.name
  limit 10]],
@@ -45,24 +47,23 @@ select c.name, count(*) as visits, count(distinct e.patient_id) as patients,
       { "last_visit", "last visit" } },
   },
   {
-    title = "Patients seen per month, the last twelve", params = 2,
+    title = "Patients seen per month, the last twelve", params = 1,
     sql = [[
 select to_char(m.month, 'YYYY-MM') as month,
        count(e.id) as visits, count(distinct e.patient_id) as patients
-  from generate_series(date_trunc('month', $2::date) - interval '11 months',
-                       date_trunc('month', $2::date),
+  from generate_series(date_trunc('month', $1::date) - interval '11 months',
+                       date_trunc('month', $1::date),
                        interval '1 month') as m (month)
   left join encounters e
     on e.started_at >= m.month
    and e.started_at < m.month + interval '1 month'
-   and ($1::uuid is null or e.clinic_id = $1)
  group by m.month
  order by m.month]],
     columns = { { "month", "month" }, { "visits", "visits", right = true },
       { "patients", "patients", right = true } },
   },
   {
-    title = "Appointments not kept, by clinic", params = 2,
+    title = "Appointments not kept, by clinic", params = 1,
     sql = [[
 select c.name,
        count(*) filter (where a.status = 'completed') as kept,
@@ -72,8 +73,7 @@ select c.name,
                      / count(*), 'FM990.0') || ' %' as share
   from appointments a
   join clinics c on c.id = a.clinic_id
- where ($1::uuid is null or a.clinic_id = $1)
-   and a.starts_at < $2::date + 1 and a.status <> 'booked'
+ where a.starts_at < $1::date + 1 and a.status <> 'booked'
  group by c.id, c.name
  order by no_show desc, kept desc, c.name
  limit 10]],
@@ -83,15 +83,14 @@ select c.name,
       { "share", "no-show share", right = true } },
   },
   {
-    title = "Prescriptions by drug", params = 2,
+    title = "Prescriptions by drug", params = 1,
     sql = [[
 select drug, count(*) as times, count(distinct patient_id) as patients,
-       count(*) filter (where ended_at is null or ended_at >= $2::date)
+       count(*) filter (where ended_at is null or ended_at >= $1::date)
          as current,
        sum(total_cost) as cost
   from prescriptions
- where ($1::uuid is null or clinic_id = $1)
-   and prescribed_at < $2::date + 1
+ where prescribed_at < $1::date + 1
  group by code, drug
  order by times desc, drug
  limit 10]],
@@ -101,7 +100,7 @@ select drug, count(*) as times, count(distinct patient_id) as patients,
       { "cost", "cost", right = true } },
   },
   {
-    title = "Emergencies of the last %d days", params = 3,
+    title = "Emergencies of the last %d days", params = 2,
     sql = [[
 select c.name, count(*) as emergencies,
        count(distinct m.patient_id) as patients,
@@ -109,9 +108,8 @@ select c.name, count(*) as emergencies,
        max(m.occurred_at)::date as latest
   from emergencies m
   join clinics c on c.id = m.clinic_id
- where ($1::uuid is null or m.clinic_id = $1)
-   and m.occurred_at >= $2::date - $3::int
-   and m.occurred_at < $2::date + 1
+ where m.occurred_at >= $1::date - $2::int
+   and m.occurred_at < $1::date + 1
  group by c.id, c.name
  order by emergencies desc, c.name
  limit 10]],
@@ -121,7 +119,7 @@ select c.name, count(*) as emergencies,
       { "mean_time", "mean time", right = true }, { "latest", "latest" } },
   },
   {
-    title = "Outstanding bills by payer", params = 1,
+    title = "Outstanding bills by payer", params = 0,
     sql = [[
 select coalesce(p.name, '(the patient)') as payer, count(*) as claims,
        count(*) filter (where b.status <> 'CLOSED') as open,
@@ -129,7 +127,6 @@ select coalesce(p.name, '(the patient)') as payer, count(*) as claims,
        sum(b.outstanding_patient) as patient_owes
   from billing b
   left join payers p on p.id = b.payer_id
- where ($1::uuid is null or b.clinic_id = $1)
  group by p.id, p.name
  order by sum(b.outstanding_payer + b.outstanding_secondary
               + b.outstanding_patient) desc, claims desc, payer]],
@@ -141,7 +138,7 @@ select coalesce(p.name, '(the patient)') as payer, count(*) as claims,
   -- Synthea also writes findings about a life (work, education) as conditions;
   -- those are left out.  Open for half a year counts as chronic.
   {
-    title = "Chronic condition, not seen for a year", params = 2,
+    title = "Chronic condition, not seen for a year", params = 1,
     sql = [[
 select h.description, count(distinct h.patient_id) as patients,
        min(s.last_seen)::date as longest
@@ -149,13 +146,11 @@ select h.description, count(distinct h.patient_id) as patients,
   join patients p on p.id = h.patient_id and p.death_date is null
   join (select patient_id, max(started_at) as last_seen
           from encounters
-         where ($1::uuid is null or clinic_id = $1)
          group by patient_id) s on s.patient_id = h.patient_id
- where ($1::uuid is null or h.clinic_id = $1)
-   and h.kind = 'condition' and h.resolved_on is null
-   and h.onset_on <= $2::date - 180
+ where h.kind = 'condition' and h.resolved_on is null
+   and h.onset_on <= $1::date - 180
    and h.description !~ '(finding|situation)'
-   and s.last_seen < $2::date - interval '1 year'
+   and s.last_seen < $1::date - interval '1 year'
  group by h.code, h.description
  order by patients desc, h.description
  limit 10]],
@@ -164,7 +159,7 @@ select h.description, count(distinct h.patient_id) as patients,
       { "longest", "longest away since" } },
   },
   {
-    title = "Clinics that share patients", params = 1,
+    title = "Clinics that share patients", params = 0, of_all = true,
     sql = [[
 select a.name, count(distinct m.patient_id) as shared,
        count(distinct o.clinic_id) as clinics
@@ -172,7 +167,6 @@ select a.name, count(distinct m.patient_id) as shared,
   join patient_clinics o
     on o.patient_id = m.patient_id and o.clinic_id <> m.clinic_id
   join clinics a on a.id = m.clinic_id
- where ($1::uuid is null or m.clinic_id = $1)
  group by a.id, a.name
  order by shared desc, a.name
  limit 10]],
@@ -202,9 +196,9 @@ local function day_of(client, given)
   return row.day or "2024-01-31"
 end
 
-local function answer_all(client, values)
+local function answer_all(client, questions, values)
   local asked = {}
-  for i, question in ipairs(QUESTIONS) do
+  for i, question in ipairs(questions) do
     asked[i] = ask(client, question, values)
   end
   local answers = { lunate.all(unpack(asked)) }
@@ -214,30 +208,42 @@ local function answer_all(client, values)
   return answers
 end
 
+local function questions_of(clinic)
+  local out = {}
+  for _, question in ipairs(QUESTIONS) do
+    if not (clinic and question.of_all) then
+      out[#out + 1] = question
+    end
+  end
+  return out
+end
+
+-- No question says of which clinic it is asked: the rules do.
+local function as_whom(db, clinic, fn)
+  if clinic then
+    return db:with_clinic(clinic, fn)
+  end
+  return db:as_system("report over all clinics", fn)
+end
+
 --- Answers every question; gives them in order as { title, rows, text }.
----@param db table
+---@param db table  of open.db
 ---@param opts? { clinic?: string, ["as-of"]?: string, days?: integer }
 ---@return { title: string, rows: table[], text: string }[]
 ---@return string day
 function report.run(db, opts)
   opts = opts or {}
   local days = opts.days or 365
-  local function all(client)
+  local questions = questions_of(opts.clinic)
+  local answers, day = as_whom(db, opts.clinic, function(client)
     local day = day_of(client, opts["as-of"])
-    local clinic = opts.clinic or lunate.null
-    return answer_all(client, { clinic, day, days }), day
-  end
-  local answers, day
-  if opts.clinic then
-    answers, day = db:with_clinic(opts.clinic, all)
-  else
-    answers, day = all(db)
-  end
+    return answer_all(client, questions, { day, days }), day
+  end)
   if not answers then
     error(day, 0)
   end
   local out = {}
-  for i, question in ipairs(QUESTIONS) do
+  for i, question in ipairs(questions) do
     out[i] = { title = question.title:format(days), rows = answers[i],
       text = cli.table(answers[i], question.columns) }
   end
@@ -256,10 +262,11 @@ function report.tell(sections, day, out)
 end
 
 local function clinic_name(db, id)
-  local clinic = assert(db:query("select name from clinics where id = $1",
-    id))[1]
+  local clinic, err = db:with_clinic(id, function(client)
+    return client:one("select name from clinics")
+  end)
   if not clinic then
-    error("no clinic has the id " .. id, 0)
+    error(err or "no clinic has the id " .. id, 0)
   end
   return clinic.name
 end
@@ -270,7 +277,7 @@ local function main(argv)
   if #rest ~= 0 then
     error("usage: report.lua [--clinic ID] [--as-of DATE] [--days N]", 0)
   end
-  local db = assert(lunate.open())
+  local db = open.db()
   if opts.clinic then
     io.stdout:write(clinic_name(db, opts.clinic), "\n")
   end

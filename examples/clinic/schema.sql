@@ -10,6 +10,8 @@
 --   * What came out of a visit (history, prescriptions, bills, devices) names
 --     the visit together with its clinic and patient in one foreign key, so
 --     such a row cannot drift to another clinic or another person.
+--   * What is unique beside a key is unique within a clinic, so that a refused
+--     row tells nothing of another clinic's.
 --   * Keys are uuids.  Where the data brings one it is kept; where it does not,
 --     the import derives one from the row, so that a second import meets it.
 
@@ -82,7 +84,7 @@ comment on table healthcare.profiles is
   'What is shown of a user; one row for each.';
 
 create table if not exists healthcare.user_clinics (
-  user_id     uuid not null references healthcare.users on delete cascade,
+  user_id     uuid not null references healthcare.users,
   clinic_id   uuid not null references healthcare.clinics,
   primary key (user_id, clinic_id)
 );
@@ -92,14 +94,16 @@ comment on table healthcare.user_clinics is
   'Clinics whose data a user may see.';
 
 create table if not exists healthcare.user_roles (
-  user_id     uuid not null references healthcare.users on delete cascade,
+  user_id     uuid not null references healthcare.users,
   clinic_id   uuid not null references healthcare.clinics,
   role        text not null
-              check (role in ('clinic_admin', 'doctor', 'nurse', 'clerk')),
+              check (role in ('admin', 'doctor', 'nurse', 'staff', 'biller')),
   expires_at  timestamptz,
   revoked_at  timestamptz,
   primary key (user_id, clinic_id, role)
 );
+create index if not exists user_roles_clinic
+  on healthcare.user_roles (clinic_id, user_id);
 comment on table healthcare.user_roles is
   'A role at one clinic; in force while neither expired nor revoked.';
 
@@ -208,7 +212,7 @@ create table if not exists healthcare.appointments (
   location_id   uuid,
   patient_id    uuid not null references healthcare.patients,
   doctor_id     uuid references healthcare.doctors,
-  encounter_id  uuid unique,
+  encounter_id  uuid,
   starts_at     timestamptz not null,
   ends_at       timestamptz not null,
   status        text not null default 'booked'
@@ -219,6 +223,7 @@ create table if not exists healthcare.appointments (
     references healthcare.locations (id, clinic_id),
   foreign key (encounter_id, clinic_id, patient_id)
     references healthcare.encounters (id, clinic_id, patient_id),
+  unique (encounter_id, clinic_id),
   constraint appointment_ends_after_start check (ends_at >= starts_at),
   constraint only_kept_has_encounter
     check (encounter_id is null or status = 'completed')
@@ -234,11 +239,12 @@ create table if not exists healthcare.emergencies (
   id            uuid primary key default gen_random_uuid(),
   clinic_id     uuid not null references healthcare.clinics,
   patient_id    uuid not null references healthcare.patients,
-  encounter_id  uuid not null unique,
+  encounter_id  uuid not null,
   occurred_at   timestamptz not null,
   resolved_at   timestamptz,
   code          text not null,
   description   text not null,
+  unique (encounter_id, clinic_id),
   foreign key (encounter_id, clinic_id, patient_id)
     references healthcare.encounters (id, clinic_id, patient_id),
   check (resolved_at >= occurred_at)

@@ -473,7 +473,9 @@ end
 ---@param url string
 ---@return true|nil, lunate.Error? err
 function Repl:connect(url)
-  local session, err = session_of.open { url = url, name = "repl" }
+  -- A prompt asks catalogs, sets and creates: it is its login's, as psql is.
+  local session, err = session_of.open { url = url, name = "repl",
+    policies = false }
   if not session then
     return nil, err
   end

@@ -11,6 +11,7 @@
 #include "load.h"
 #include "loop.h"
 #include "mem.h"
+#include "str.h"
 #include "texts.h"
 #include "vocab.h"
 #include "watch.h"
@@ -43,6 +44,7 @@ struct policies {
 	int64_t broken_us;  /* since when; loop clock */
 	bool closed;	    /* because it was broken for too long */
 	bool told_barrier;
+	unsigned told_not_yet; /* rules->not_yet, when it was told last */
 
 	/* of the thread alone */
 	pthread_t thread;
@@ -102,14 +104,25 @@ tell_refused(struct policies *p, uint64_t generation, const struct err *e)
 			       event_text(e->text)));
 }
 
+/* Once, and when it is about other files: not with every save. */
 static void
 tell_not_yet(struct policies *p, const struct rules *r)
 {
+	struct str files;
+
+	if (r->not_yet == p->told_not_yet)
+		return;
+	p->told_not_yet = r->not_yet;
+	str_init(&files);
 	for (unsigned i = 0; i < VOCAB_FILES; i++)
 		if (r->not_yet & (1u << i))
-			log_warn(p->log, "policy",
-				 "declarations without effect in this version",
-				 LOG_STR("file", vocab_files[i].name));
+			str_addf(&files, "%s%s", files.len > 0 ? ", " : "",
+				 vocab_files[i].name);
+	if (files.len > 0)
+		log_warn(p->log, "policy",
+			 "declarations without effect in this version",
+			 LOG_STR("files", files.at));
+	str_fini(&files);
 }
 
 /* ---- loading ----------------------------------------------------------- */

@@ -47,6 +47,7 @@ list()
 		644 LICENSE "$doc/LICENSE" \
 		644 lua/README.md "$doc/lua/README.md"
 	tree examples "$doc/examples"
+	tree policies "$doc/policies"
 	if [ -d lua/types ]; then
 		tree lua/types "$share/lunate/luals"
 	fi

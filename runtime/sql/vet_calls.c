@@ -105,7 +105,9 @@ refuse_function(struct gate *g, const struct callee *c)
 			      schema != NULL ? schema : "",
 			      schema != NULL ? "." : "", c->call.name);
 	return refuse(g->e, REFUSE_FUNCTION, "%s() %s", c->call.name,
-		      c->known ? "is not on the list"
+		      c->known ? "is not on the list; what is safe for all "
+				 "tenants is added by functions { add = ... } "
+				 "of isolation.lua"
 			       : "with so many arguments is not known");
 }
 

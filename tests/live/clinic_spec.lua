@@ -1,13 +1,16 @@
 -- The clinic example on a live server: what an import keeps, what it rejects,
--- and that it can be done again.
+-- that it can be done again, and that clinics are kept apart.
 package.path = "examples/?.lua;" .. package.path
 
+local apart = require "clinic.apart"
 local csv = require "clinic.csv"
 local demo = require "clinic.demo"
 local five = require "clinic.five"
 local generate = require "clinic.generate"
 local import = require "clinic.import"
+local live = require "support.live"
 local lunate = require "lunate"
+local open_clinic = require "clinic.open"
 local pg = require "support.pg"
 local report = require "clinic.report"
 local sh = require "support.sh"
@@ -24,6 +27,19 @@ end
 local function fresh(name)
   local db = open(name)
   import.schema(db)
+  return db
+end
+
+-- As the scripts open it: isolated, with tables and roles.
+local function isolated(name)
+  local url = pg.database(name)
+  open_clinic.role { url = url }
+  local db = open_clinic.db { url = url, pool_max = 8, log_level = "error" }
+  assert(db:as_system("tables of a test", function(system)
+    import.schema(system)
+    open_clinic.grant(system)
+    return true
+  end))
   return db
 end
 
@@ -324,11 +340,20 @@ end)
 describe("on imported data", function()
   local db, made
 
+  local function system(fn)
+    local function call(client)
+      return fn(client) or true
+    end
+    return (assert(db:as_system("a look of a test", call)))
+  end
+
   setup(function()
     local dir
-    db = fresh("clinic_report")
+    db = isolated("clinic_report")
     dir, made = folder()
-    run_import(db, dir)
+    system(function(client)
+      run_import(client, dir)
+    end)
   end)
 
   teardown(function()
@@ -343,11 +368,18 @@ describe("on imported data", function()
     return total
   end
 
+  local function row_of(sql, ...)
+    local values, n = { ... }, select("#", ...)
+    return system(function(client)
+      return assert(client:one(sql, unpack(values, 1, n)))
+    end)
+  end
+
   it("the report counts every visit, appointment and claim once", function()
     local sections = report.run(db, { ["as-of"] = "2030-01-01" })
     assert.equal(made.tables.encounters, sum(sections[1], "visits"))
-    local planned = assert(db:one("select count(*) as n from appointments"
-      .. " where status <> 'booked'")).n
+    local planned = row_of("select count(*) as n from appointments"
+      .. " where status <> 'booked'").n
     assert.equal(planned, sum(sections[3], "kept")
       + sum(sections[3], "no_show") + sum(sections[3], "cancelled"))
     assert.equal(made.tables.prescriptions, sum(sections[4], "times"))
@@ -355,13 +387,29 @@ describe("on imported data", function()
   end)
 
   it("the report of one clinic holds that clinic only", function()
-    local clinic = assert(db:one(
-      "select id, name from clinics order by name limit 1"))
+    local clinic = row_of("select id, name from clinics order by name limit 1")
     local sections = report.run(db, { clinic = clinic.id })
     assert.equal(1, #sections[1].rows)
     assert.equal(clinic.name, sections[1].rows[1].name)
-    assert.equal(assert(db:one("select count(*) as n from encounters"
-      .. " where clinic_id = $1", clinic.id)).n, sections[1].rows[1].visits)
+    assert.equal(row_of("select count(*) as n from encounters"
+      .. " where clinic_id = $1", clinic.id).n, sections[1].rows[1].visits)
+  end)
+
+  it("the reports of the clinics add up to that over all", function()
+    local all = report.run(db)
+    local clinics = system(function(client)
+      return assert(client:query("select id from clinics"))
+    end)
+    assert.is_true(#clinics > 1)
+    local claims, emergencies = 0, 0
+    for _, clinic in ipairs(clinics) do
+      local own = report.run(db, { clinic = clinic.id })
+      assert.equal(#all - 1, #own)
+      emergencies = emergencies + sum(own[5], "emergencies")
+      claims = claims + sum(own[6], "claims")
+    end
+    assert.equal(sum(all[5], "emergencies"), emergencies)
+    assert.equal(made.tables.billing, claims)
   end)
 
   it("the report ends on its day", function()
@@ -373,21 +421,49 @@ describe("on imported data", function()
   end)
 
   it("the five examples hold, and leave the data as it was", function()
-    local before = contents(db)
+    local before = system(contents)
     local lines = {}
     five.run(db, function(line)
       lines[#lines + 1] = line
     end)
     assert.equal(5, #lines)
-    assert.equal(before, contents(db))
+    assert.equal(before, system(contents))
+  end)
+
+  it("two clinics are told of different patients, and nobody of all",
+    function()
+      local before = system(contents)
+      local lines = {}
+      apart.run(db, function(line)
+        lines[#lines + 1] = line
+      end)
+      local text = table.concat(lines, "\n")
+      live.says(text, "refused (move)", "refused (unknown-table)",
+        "refused (no-tenant)", "yearly report of the group",
+        "policies/isolation.lua:")
+      assert.equal(before, system(contents))
+    end)
+
+  it("every table has a rule, or none on purpose", function()
+    local clinic = row_of("select id from clinics order by name limit 1")
+    local opened, closed = {}, {}
+    db:with_clinic(clinic.id, function(client)
+      for _, name in ipairs { "audit_log", unpack(import.tables) } do
+        local list = client:query("select * from " .. name) and opened
+          or closed
+        list[#list + 1] = name
+      end
+    end)
+    assert.same({ "audit_log" }, closed)
+    assert.same(import.tables, opened)
   end)
 
   it("the demo refuses a schema that it did not make", function()
-    local before = contents(db)
+    local before = system(contents)
     local ok, err = pcall(demo.run, db, { work = sh.tmpdir() })
     assert.is_false(ok)
     assert.matches("the demo did not make", tostring(err), 1, true)
-    assert.equal(before, contents(db))
+    assert.equal(before, system(contents))
   end)
 end)
 

@@ -4,17 +4,19 @@ local live = require "support.live"
 local pty = require "support.pty"
 local sh = require "support.sh"
 
+-- Where no folder of policies lies, and none is named.
 local function config(env, ...)
   local argv = { sh.build .. "/lunate", "config", ... }
-  argv.env = env
+  argv.env, argv.cwd = { LUNATE_POLICIES = false }, "/"
+  for name, value in pairs(env or {}) do
+    argv.env[name] = value
+  end
   return sh.run(argv)
 end
 
 -- The rows by name.
 local function rows(env, ...)
-  local argv = { sh.build .. "/lunate", "config", "--json", ... }
-  argv.env = env or {}
-  local r = sh.run(argv)
+  local r = config(env, "--json", ...)
   assert.equal(0, r.code, r.err)
   local by_name, list = {}, cjson.decode(r.out)
   for _, row in ipairs(list) do

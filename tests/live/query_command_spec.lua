@@ -69,6 +69,36 @@ describe("lunate query", function()
       "--csv"))
   end)
 
+  it("asks as the clinic that --as names, where policies are in force",
+    function()
+      local folder = sh.tmpdir()
+      sh.write(folder .. "/isolation.lua", [[
+        tenant { type = "int4" } database { mode = "rewrite" }
+        rows "people" { by = "id" }]])
+      local function ask(...)
+        return sh.run(command({ "--no-header", ... },
+          { LUNATE_POLICIES = folder }))
+      end
+      local sql = "select name from people order by id"
+      live.says(ask(sql).err, "refused (no-tenant)", "Try: --as clinic=ID")
+      assert.equal(1, ask(sql).code)
+      assert.equal("Ada\n", ask("--csv", "--as", "clinic=1", sql).out)
+      local two = ask("--csv", "--as", "clinic=1,user=u", "--as", "clinic=2",
+        sql)
+      assert.equal("Ada\n\n", two.out, two.err)
+      local wrong = ask("--as", "clinic=x", sql)
+      live.says(wrong.err, "refused (tenant)")
+      assert.is_nil(wrong.err:find("Try:", 1, true))
+    end)
+
+  it("takes no --as that it does not know", function()
+    for _, word in ipairs { "klinik=1", "clinic", "clinic=", "=1", "1" } do
+      local r = query("--as", word, "select 1")
+      assert.equal(2, r.code, word)
+      live.says(r.err, "--as")
+    end
+  end)
+
   it("takes one word for NULL where it is told which", function()
     assert.equal("t,f\n", out("--csv", "--no-header", "--null", "\\N",
       "select $1::text is null, $2::text is null", "\\N", ""))

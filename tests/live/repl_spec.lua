@@ -62,6 +62,18 @@ describe("lunate repl fed by a pipe", function()
     assert.same({ 1, "" }, { r.code, r.out })
   end)
 
+  -- Its questions to the catalogs were refused, and it did not start.
+  it("works where a folder of policies lies, with its login's rights",
+    function()
+      local folder = sh.tmpdir()
+      sh.write(folder .. "/isolation.lua", 'tenant { type = "int4" }')
+      local argv = command({}, { LUNATE_POLICIES = folder })
+      argv.stdin = "\\d people\nselect name from people;"
+      local r = sh.run(argv)
+      assert.equal(0, r.code, r.err)
+      live.says(r.out, "born", "Ada")
+    end)
+
   it("takes the rows of COPY FROM STDIN from its input", function()
     local r = fed("create temp table t (a int, b text);\ncopy t from stdin;\n"
       .. "1\tone\n2\t\\N\n\\.\nselect * from t;\n")

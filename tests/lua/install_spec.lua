@@ -26,7 +26,7 @@ main(void)
 }
 ]]
 
--- Everything but the examples and the LuaLS files, below a PREFIX.
+-- What is installed below a PREFIX.
 local function expected(lib)
   local all = {
     "bin/lunate", "include/lunate.h",
@@ -45,6 +45,7 @@ local function expected(lib)
     end
   end
   add("examples", "share/doc/lunate/examples")
+  add("policies", "share/doc/lunate/policies")
   if sh.run({ "test", "-d", "lua/types" }).code == 0 then
     add("lua/types", "share/lunate/luals")
   end

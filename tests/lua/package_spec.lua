@@ -92,6 +92,7 @@ describe("the Debian package", function()
     end
     for path in pairs(have) do
       assert.truthy(path:find("^usr/share/doc/lunate/examples/")
+        or path:find("^usr/share/doc/lunate/policies/")
         or path:find("^usr/share/lunate/luals/"), path)
     end
   end)

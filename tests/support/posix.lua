@@ -29,6 +29,8 @@ int lt_chown(const char *path, unsigned uid, unsigned gid) __asm__("chown");
 int lt_chmod(const char *path, unsigned mode) __asm__("chmod");
 int lt_mkdir(const char *path, unsigned mode) __asm__("mkdir");
 char *lt_mkdtemp(char *template) __asm__("mkdtemp");
+int lt_setenv(const char *name, const char *value, int over)
+  __asm__("setenv");
 char *lt_realpath(const char *path, char *into) __asm__("realpath");
 void lt_free(void *p) __asm__("free");
 char *lt_strerror(int n) __asm__("strerror");
@@ -234,6 +236,13 @@ local function strings(list)
   for i, s in ipairs(list) do v[i - 1] = s end
   v[#list] = nil
   return v
+end
+
+--- Sets a variable of this process, unless it is set.
+---@param name string
+---@param value string
+function M.default_env(name, value)
+  C.lt_setenv(name, value, 0)
 end
 
 --- This process's environment with changes: a value, or false to unset.

@@ -78,6 +78,13 @@ capi_ok(int rc, const char *what, const char *file, int line)
 		assert_int_equal(er.retryable, lunate_error_retryable(want)); \
 	} while (0)
 
+/* Tests run in the root of the tree, where a runtime would find ./policies. */
+__attribute__((constructor)) static void
+capi_without_policies(void)
+{
+	setenv("LUNATE_POLICIES", "false", 0);
+}
+
 static const char *
 capi_url(void)
 {

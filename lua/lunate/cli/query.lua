@@ -1,37 +1,19 @@
 -- lunate query - statements, and what they give, for people and programs.
 local url_of = require "lunate.cli.url"
+local who_of = require "lunate.cli.who"
 
 local M = { name = "query", summary = "Run SQL and print what it gives." }
 
 local FORMATS = { "table", "csv", "json", "ndjson" }
 local WITH_VALUE = { ["--url"] = true, ["--format"] = true, ["--null"] = true,
-  ["-f"] = true, ["--file"] = true }
+  ["-f"] = true, ["--file"] = true, ["--as"] = true }
 
-function M.define(parser)
-  parser:usage("Usage: lunate query [OPTION ...] [SQL [VALUE ...]]")
-  parser:argument("sql", "The SQL text, then the values of $1, $2, ...")
-    :args("*")
-  parser:option("-f --file", "Read the SQL text from a file; - is standard "
-    .. "input."):args(1)
-  parser:option("--url", "The database, instead of DATABASE_URL."):args(1)
-  local formats = { parser:option("--format",
-    "table (the default), csv, json or ndjson."):choices(FORMATS):args(1) }
-  for i = 2, #FORMATS do
-    formats[i] = parser:flag("--" .. FORMATS[i], "The same as --format "
-      .. FORMATS[i] .. ".")
-  end
-  parser:mutex(unpack(formats))
-  parser:option("--null", "A value that is exactly this word is NULL."):args(1)
-    :argname("<word>")
-  parser:flag("-x --expanded", "One line for each value.")
-  parser:flag("--no-header", "Neither header nor footer.")
-  parser:flag("--no-pager", "Never a pager.")
-  parser:flag("--timing", "Say on stderr how long each statement took.")
-  parser:epilog [[
+local HELP = [[
   lunate query 'select name, born from patients where id = $1' 7
   lunate query --csv 'select * from visits' > visits.csv
   lunate query --null NULL 'insert into t values ($1, $2)' 1 NULL
   lunate query -f report.sql --json
+  lunate query --as clinic=ID,role=nurse 'select * from appointments'
   echo 'select 1; select 2' | lunate query
 
 Values are sent as text; the server reads them as what $n stands for.  Options
@@ -50,12 +32,41 @@ embedded, arrays of built-in types are arrays, NaN and Infinity are strings;
 a second column "a" is called "a_2".  csv, json and ndjson are written while
 rows come; a table holds 10,000 of them, to find how wide its columns are.
 
+Where policies are in force they hold here, too.  --as names the clinic, and
+whatever else access rules ask for: role, user, location, ip, device, purpose;
+a word may come again.  LUNATE_POLICIES=false works with the rights of the
+login, as psql does.
+
 On a terminal a table that is wider than the window is shown with one line for
 each value, and what is longer goes through $LUNATE_PAGER, $PAGER or less.
 NO_COLOR=1 switches colours off.
 
 Exit code: 0: done; 1: it failed, and stderr says why; 2: it was asked wrongly;
 130: interrupted by Ctrl-C, and so was the statement on the server.]]
+
+function M.define(parser)
+  parser:usage("Usage: lunate query [OPTION ...] [SQL [VALUE ...]]")
+  parser:argument("sql", "The SQL text, then the values of $1, $2, ...")
+    :args("*")
+  parser:option("-f --file", "Read the SQL text from a file; - is standard "
+    .. "input."):args(1)
+  parser:option("--url", "The database, instead of DATABASE_URL."):args(1)
+  parser:option("--as", "Who asks, as policies see it: clinic=ID,role=NAME,...")
+    :args(1):argname("<who>"):count("*")
+  local formats = { parser:option("--format",
+    "table (the default), csv, json or ndjson."):choices(FORMATS):args(1) }
+  for i = 2, #FORMATS do
+    formats[i] = parser:flag("--" .. FORMATS[i], "The same as --format "
+      .. FORMATS[i] .. ".")
+  end
+  parser:mutex(unpack(formats))
+  parser:option("--null", "A value that is exactly this word is NULL."):args(1)
+    :argname("<word>")
+  parser:flag("-x --expanded", "One line for each value.")
+  parser:flag("--no-header", "Neither header nor footer.")
+  parser:flag("--no-pager", "Never a pager.")
+  parser:flag("--timing", "Say on stderr how long each statement took.")
+  parser:epilog(HELP)
 end
 
 local function is_option(word)
@@ -150,8 +161,13 @@ function M.run(args, cli)
   if not pcall(require, "lunate.terminal") then
     return cli.fail("the runtime is not here; build it with: make")
   end
+  local who
+  who, why = who_of.read(args.as)
+  if not who then
+    return cli.misused(why, M.name)
+  end
   local values, n = values_of(args)
-  local job = { text = text, values = values, nvalues = n,
+  local job = { text = text, who = who, values = values, nvalues = n,
     format = format_of(args), expanded = args.expanded, bare = args.no_header,
     no_pager = args.no_pager, timing = args.timing,
     file = args.file ~= "-" and args.file or nil }

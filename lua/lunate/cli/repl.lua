@@ -14,6 +14,9 @@ backslash: \? lists them, \d shows tables, \q leaves.  They are those of psql,
 and \lua for Lua.  With neither --url nor DATABASE_URL the development server is
 used.
 
+It works with the rights of its login, as psql does: policies of lunate are not
+in force here, those of the database are.  lunate query --as asks as a clinic.
+
 The prompt shows the database and what is open: => ready, -> in a statement, ( '
 " $ * inside a parenthesis, a literal, a name, a body, a comment; =*> inside
 BEGIN, =!> in a transaction that failed.  # instead of > says superuser.

@@ -36,9 +36,12 @@ log_line_prefix = '%%m [%%p] %%q%%u@%%d '
 ]]
 
 -- The role of scripts is no superuser: superusers bypass row security, and
--- what works here should work where it will run.
+-- what works here should work where it will run.  It may make roles: tenants
+-- are served as one that owns nothing.
+local RIGHTS = "ALTER ROLE lunate CREATEDB CREATEROLE"
 local FIRST_STATEMENTS = table.concat({
-  "CREATE ROLE lunate LOGIN CREATEDB IN ROLE pg_monitor, pg_signal_backend;",
+  "CREATE ROLE lunate LOGIN IN ROLE pg_monitor, pg_signal_backend;",
+  RIGHTS .. ";",
   "CREATE DATABASE lunate OWNER lunate;",
   "",
 }, "\n")
@@ -257,6 +260,9 @@ function M.start(place, bin, server)
   if not ok or not M.ready(place, bin, server) then
     return nil, ("PostgreSQL in %s does not start: %s"):format(dir,
       place_of.explain(place, output .. (sys.read(log) or "")))
+  end
+  if server == M.primary then -- one that an earlier version made has fewer
+    M.ask(place, bin, server, RIGHTS)
   end
   return true
 end

@@ -1,6 +1,7 @@
 -- lunate.repl.query - what `lunate query` does with its text.
 local colour = require "lunate.cli.colour"
 local complain = require "lunate.repl.complain"
+local context = require "lunate.context"
 local core = require "lunate.core"
 local execute = require "lunate.repl.execute"
 local input = require "lunate.repl.input"
@@ -19,6 +20,7 @@ local M = {}
 ---@field format string
 ---@field file string? where the text came from
 ---@field url string?
+---@field who table context of --as
 
 -- ---- before anything is sent -----------------------------------------------
 
@@ -103,6 +105,11 @@ local function complain_of(job, parts, index, err)
   if echo and err.position then
     io.stderr:write(complain.pointer(parts[index].text, err.position,
       select(2, terminal.size(2))))
+  end
+  if not job.who.tenant and err.code == "denied"
+    and err.message:find("(no-tenant)", 1, true) then
+    io.stderr:write("Try: --as clinic=ID; or LUNATE_POLICIES=false, for the "
+      .. "rights of the login\n")
   end
 end
 
@@ -199,9 +206,9 @@ function M.run(job, parts, cli)
   end
   session.on_notice = function(text) io.stderr:write(text, "\n") end
   job.cli = cli
-  local code = run_all(session, job, parts)
+  local made, code = pcall(context.with, job.who, run_all, session, job, parts)
   session:close()
-  return code
+  return made and code or cli.fail(code)
 end
 
 return M

@@ -67,13 +67,14 @@ local function ignore()
 end
 
 ---Opens the database; the connection is made by the first statement.
----@param options { url: string, name: string }
+---@param options { url: string, name: string, policies: false? }
 ---@return lunate.repl.Session|nil, lunate.Error? err
 function M.open(options)
   local quiet = not os.getenv("LUNATE_LOG_LEVEL")
   -- What the environment says of pools is meant for services.
   local db, err = lunate.open { url = options.url, leak_threshold = 0,
-    pool_min = 0, log_level = quiet and "error" or nil }
+    policies = options.policies, pool_min = 0,
+    log_level = quiet and "error" or nil }
   if not db then
     return nil, err
   end

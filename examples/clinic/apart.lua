@@ -1,0 +1,117 @@
+-- SPDX-License-Identifier: MIT
+--
+-- apart - two clinics that share patients, and what each of them is told.
+--
+--   lunate run examples/clinic/apart.lua
+--
+-- Each line is checked against the database before it is printed.  Wants the
+-- tables of schema.sql with some patients.
+
+local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
+if not package.loaded["clinic.cli"] then
+  package.path = here .. "/../?.lua;" .. package.path
+end
+
+local cli = require "clinic.cli"
+local open = require "clinic.open"
+
+local apart = {}
+
+-- Two clinics with most patients, at best some of them in common.
+local PAIR = [[
+with size as (
+  select clinic_id, count(*) as patients
+    from patient_clinics
+   group by clinic_id
+), common as (
+  select a.clinic_id as a, b.clinic_id as b, count(*) as n
+    from patient_clinics a
+    join patient_clinics b
+      on b.patient_id = a.patient_id and b.clinic_id <> a.clinic_id
+   group by a.clinic_id, b.clinic_id
+)
+select x.clinic_id as a, y.clinic_id as b, x.patients as of_a,
+       y.patients as of_b, coalesce(c.n, 0) as common
+  from size x
+  join size y on y.clinic_id <> x.clinic_id
+  left join common c on c.a = x.clinic_id and c.b = y.clinic_id
+ order by common desc, of_a desc, of_b desc, a, b
+ limit 1]]
+
+local function patients(db, clinic)
+  return assert(db:with_clinic(clinic, function(client)
+    return client:one("select count(*) as n from patients")
+  end)).n
+end
+
+local function refused(reason, done, err)
+  assert(done == nil, "it was not refused")
+  assert(err.code == "denied" and
+    err.message:find("(" .. reason .. ")", 1, true), tostring(err))
+  return err.message
+end
+
+-- The same statement for each: other patients.
+local function reads(db, pair, tell)
+  assert(patients(db, pair.a) == pair.of_a)
+  assert(patients(db, pair.b) == pair.of_b)
+  assert(patients(db, { pair.a, pair.b })
+    == pair.of_a + pair.of_b - pair.common)
+  tell(("clinic A sees %d patients, clinic B %d; %d are patients of both")
+    :format(pair.of_a, pair.of_b, pair.common))
+end
+
+-- To name the other one in a statement does not help.
+local function names_the_other(db, pair, tell)
+  local got = assert(db:with_clinic(pair.a, function(client)
+    return client:one("select count(*) as n from encounters"
+      .. " where clinic_id = $1", pair.b)
+  end))
+  assert(got.n == 0)
+  tell("clinic A asks for the visits of clinic B: 0 rows")
+end
+
+local function reaches_out(db, pair, tell)
+  db:with_clinic(pair.a, function(client)
+    tell("clinic A gives a visit away: " .. refused("move",
+      client:exec("update encounters set clinic_id = $1", pair.b)))
+    tell("clinic A reads who did what: " .. refused("unknown-table",
+      client:query("select * from audit_log")))
+  end)
+end
+
+-- What is of all clinics has to say why it is asked.
+local function asks_of_all(db, tell)
+  local sql = "select count(*) as n from patients"
+  tell("a report over all, for nobody: " .. refused("no-tenant",
+    db:one(sql)))
+  local ok = pcall(db.as_system, db, "", function() end)
+  assert(not ok, "as_system without a reason")
+  local reason = "yearly report of the group"
+  local got = assert(db:as_system(reason, function(system)
+    return system:one(sql)
+  end))
+  tell(("the same as system, %q: %d patients"):format(reason, got.n))
+end
+
+--- Calls `tell` with each line.  Raises when one does not hold.
+---@param db table  of open.db
+---@param tell fun(line: string)
+function apart.run(db, tell)
+  local pair = assert(db:as_system("apart.lua looks for two clinics",
+    function(system)
+      return system:one(PAIR)
+    end))
+  reads(db, pair, tell)
+  names_the_other(db, pair, tell)
+  reaches_out(db, pair, tell)
+  asks_of_all(db, tell)
+end
+
+if cli.is_main("apart") then
+  local db = open.db()
+  apart.run(db, print)
+  db:close()
+end
+
+return apart
