@@ -163,6 +163,7 @@ take_rule(const struct made *m, const struct decl *d, struct row_rule *r)
 	r->t.line = d->line;
 	r->t.column = decl_text(&d->fields, "by");
 	r->t.write_never = decl_is(&d->fields, "write", "never");
+	r->t.write_own = decl_is(&d->fields, "write", "own");
 	take_pairs(m, r);
 	return 0;
 }

@@ -45,7 +45,7 @@ static const struct vocab_field rows_fields[] = {
 	{"through", VOCAB_TEXT, NULL, false, "table that says which tenants a row belongs to"},
 	{"on", VOCAB_MAP, NULL, false, "own column = column of the other table"},
 	{"shared", VOCAB_WORD, "read", false, "every tenant may read it"},
-	{"write", VOCAB_WORD, "own|never", false, "may tenants change it? (own)"},
+	{"write", VOCAB_WORD, "own|never", false, "may tenants change it? (own; of what a through names only if it says so)"},
 };
 static const struct vocab_field function_fields[] = {
 	{"add", VOCAB_TEXTS, NULL, false, "functions that are allowed beside the standard ones"},

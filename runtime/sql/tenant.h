@@ -155,6 +155,7 @@ struct tenant_table {
 	const struct tenant_pair *on;
 	unsigned non;
 	bool write_never;
+	bool write_own;	  /* said so: a membership table's rows are added */
 	const char *file; /* where the rule stands */
 	int line;
 };

@@ -24,8 +24,11 @@
  * BETWEEN, CASE x WHEN, USING and NATURAL compare with.  A column t.f may be
  * the function f, called with a row: it is judged as one.
  *
- * A view is read and never written.  DELETE and UPDATE are refused where a
- * foreign key's action would change rows of others (see vet_write.c).
+ * A view is read and never written.  Who could add a row to the table that a
+ * `through` rule goes by, or point one elsewhere, could share in any row: that
+ * is refused, unless the table's own rule says write = "own".  DELETE and
+ * UPDATE are refused where a foreign key's action would change rows of others
+ * (see vet_write.c).
  *
  * Not seen here: what the schema itself runs (defaults, triggers, rules,
  * checks, the functions behind the types of its columns).

@@ -214,12 +214,49 @@ vet_delete(struct gate *g, const struct target *t)
 	return follow(&w, t->table, t->rule);
 }
 
+/* The rule of the table whose rows are shared by those of this one, when that
+ * is not for tenants to do. */
+static const struct tenant_table *
+shares(const struct gate *g, const struct target *t)
+{
+	const struct tenant_rules *r = g->ask->rules;
+
+	for (unsigned i = 0; i < r->ntables && !t->rule->write_own; i++)
+		if (r->tables[i].kind == TENANT_THROUGH &&
+		    leads(&r->tables[i], t->table->schema, t->table->name))
+			return &r->tables[i];
+	return NULL;
+}
+
+static int
+refuse_member(struct gate *g, const struct tenant_table *rule)
+{
+	return refuse(g->e, REFUSE_TENANT,
+		      "a row of %s.%s makes its clinic a member of a row of "
+		      "%s.%s, whoever that belongs to; it is added with that "
+		      "row, or as system, or by all if its rule says write = "
+		      "\"own\"",
+		      rule->via_schema, rule->via, rule->schema, rule->name);
+}
+
+static int
+vet_insert(struct gate *g, const struct target *t)
+{
+	const struct tenant_table *rule = shares(g, t);
+
+	return rule != NULL ? refuse_member(g, rule) : 0;
+}
+
 /* set: the node whose target_list is SET. */
 static int
 vet_update(struct gate *g, const struct target *t, const struct tree_node *set)
 {
 	struct way w = {.g = g, .verb = "UPDATE", .set = set};
+	const struct tenant_table *rule = shares(g, t);
 
+	for (unsigned i = 0; rule != NULL && i < rule->non; i++)
+		if (is_set(set, rule->on[i].other))
+			return refuse_member(g, rule);
 	return follow(&w, t->table, t->rule);
 }
 
@@ -242,6 +279,9 @@ look_insert(struct gate *g)
 	int r = find_target(g, &t);
 
 	if (r < 0 || t.table == NULL)
+		return r;
+	r = vet_insert(g, &t);
+	if (r < 0)
 		return r;
 	if (tree_get(g->w.node, "select_stmt") == NULL)
 		return vet_default_values(g, &t);
@@ -277,9 +317,10 @@ vet_branch(struct gate *g, const struct target *t,
 		return vet_delete(g, t);
 	if (same(command, "CMD_UPDATE"))
 		return vet_update(g, t, branch);
-	if (same(command, "CMD_INSERT") && tree_len(branch, "values") == 0)
-		return vet_default_values(g, t);
-	return 0;
+	if (!same(command, "CMD_INSERT"))
+		return 0;
+	return tree_len(branch, "values") == 0 ? vet_default_values(g, t)
+					       : vet_insert(g, t);
 }
 
 int

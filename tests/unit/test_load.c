@@ -117,7 +117,7 @@ rules_are_sorted_and_have_their_ways(void **state)
 		"isolation", UUID
 		"rows 'visits' { by = 'clinic_id' }\n"
 		"rows 'items' { parent = 'visits', on = { visit_id = 'id' } }\n"
-		"rows 'members' { by = 'clinic_id' }\n"
+		"rows 'members' { by = 'clinic_id', write = 'own' }\n"
 		"rows 'patients' { through = 'members', write = 'never',\n"
 		"  on = { id = 'patient_id' } }\n"
 		"rows 'lookup.codes' { shared = 'read' }\n");
@@ -134,6 +134,8 @@ rules_are_sorted_and_have_their_ways(void **state)
 	assert_string_equal(tenant_find(t, "clinic", "visits")->column,
 			    "clinic_id");
 	assert_int_equal(tenant_find(t, "clinic", "visits")->line, 2);
+	assert_false(tenant_find(t, "clinic", "visits")->write_own);
+	assert_true(tenant_find(t, "clinic", "members")->write_own);
 	assert_string_equal(tenant_find(t, "clinic", "visits")->file,
 			    "policies/isolation.lua");
 	assert_string_equal(tenant_find(t, "clinic", "items")->via, "visits");

@@ -275,6 +275,50 @@ an_update_that_reaches_rows_of_others_is_refused(void **state)
 	EXPECT(lines);
 }
 
+/* A membership of one's own for anybody's row showed that row. */
+static void
+nobody_makes_himself_a_member(void **state)
+{
+	static const struct line lines[] = {
+		{"INSERT INTO members (up) VALUES (1)", "tenant"},
+		{"INSERT INTO members SELECT 1", "tenant"},
+		{"WITH m AS (INSERT INTO members (up) VALUES (1)) SELECT 1",
+		 "tenant"},
+		{"UPDATE members SET up = 1", "tenant"},
+		{"UPDATE members SET (a, up) = (1, 2)", "tenant"},
+		{"UPDATE members SET a = 1", ""},
+		{"DELETE FROM members", ""},
+		{"INSERT INTO people (id) VALUES (1)", ""},
+		{"MERGE INTO members USING icd ON true WHEN NOT MATCHED THEN"
+		 " INSERT (up) VALUES (1)",
+		 "tenant"},
+		{"MERGE INTO members USING icd ON true WHEN MATCHED THEN"
+		 " UPDATE SET up = 1",
+		 "tenant"},
+		{"MERGE INTO members USING icd ON true WHEN MATCHED THEN"
+		 " DELETE",
+		 ""},
+	};
+
+	EXPECT(lines);
+}
+
+static void
+unless_the_membership_table_says_write_own(void **state)
+{
+	struct tenant_table tables[COUNT(vw_rules)];
+	struct tenant_rules rules = plain;
+
+	memcpy(tables, vw_rules, sizeof(tables));
+	for (size_t i = 0; i < COUNT(tables); i++)
+		tables[i].write_own = strcmp(tables[i].name, "members") == 0;
+	rules.tables = tables;
+	assert_string_equal(
+		gate(&rules, NULL, "INSERT INTO members (up) VALUES (1)"), "");
+	assert_string_equal(gate(&rules, NULL, "UPDATE members SET up = 1"),
+			    "");
+}
+
 int
 main(void)
 {
@@ -295,6 +339,8 @@ main(void)
 			a_delete_that_reaches_rows_of_others_is_refused),
 		cmocka_unit_test(
 			an_update_that_reaches_rows_of_others_is_refused),
+		cmocka_unit_test(nobody_makes_himself_a_member),
+		cmocka_unit_test(unless_the_membership_table_says_write_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
