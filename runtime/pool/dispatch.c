@@ -5,6 +5,8 @@
  */
 #include "pool_int.h"
 
+#include <string.h>
+
 static struct pool_job *
 job_of(struct gate_waiter *w)
 {
@@ -33,18 +35,55 @@ pick_idle(struct pool *p, enum pool_mode mode)
 	return first;
 }
 
-/* Moves up to group_size waiting reads into `group`. */
-static int
-fill_group(struct pool *p, struct list *group, int64_t now)
+/* How far a group looks for reads of a context that it has already. */
+#define LOOK 128
+
+static bool
+same_context(const struct gate_waiter *w, const void *arg)
 {
+	const struct pool_job *job = CONTAINER_OF(w, struct pool_job, wait);
+	const char *a = job->req->context, *b = arg;
+
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* Adds those that wait behind `head` and have its context, so that the server
+ * is told of it once.  How many. */
+static int
+join_alike(struct pool *p, struct list *group, const struct pool_job *head,
+	   int most)
+{
+	struct gate_walk walk = {.gate = &p->share,
+				 .priority = head->wait.priority,
+				 .left = LOOK,
+				 .like = same_context,
+				 .arg = head->req->context};
 	struct pool_job *job;
 	int n = 0;
 
-	list_init(group);
-	while (n < p->rules.group_size &&
-	       (job = job_of(gate_pop(&p->share, now))) != NULL) {
+	while (n < most && (job = job_of(gate_walk_take(&walk))) != NULL) {
 		list_push_back(group, &job->req->link);
 		n++;
+	}
+	return n;
+}
+
+/* Moves up to group_size waiting reads into `group`: always the one whose turn
+ * it is, then those of its context.  Where every read has a context of its own
+ * looking for more is given up. */
+static int
+fill_group(struct pool *p, struct list *group, int64_t now)
+{
+	int most = p->rules.group_size, n = 0, joined = 1;
+	struct pool_job *job;
+
+	list_init(group);
+	while (n < most && (job = job_of(gate_pop(&p->share, now))) != NULL) {
+		list_push_back(group, &job->req->link);
+		n++;
+		if (joined > 0)
+			joined = join_alike(p, group, job, most - n);
+		n += joined;
 	}
 	return n;
 }

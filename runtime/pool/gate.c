@@ -100,6 +100,27 @@ gate_pop(struct gate *g, int64_t now_us)
 	return w;
 }
 
+struct gate_waiter *
+gate_walk_take(struct gate_walk *k)
+{
+	struct list *lane = &k->gate->lanes[k->priority];
+	struct gate_waiter *w;
+
+	OBJ_CHECK(k->gate, GATE_MAGIC);
+	if (k->next == NULL)
+		k->next = lane->next;
+	while (k->left > 0 && k->next != lane) {
+		w = GATE_WAITER(k->next);
+		k->next = k->next->next;
+		k->left--;
+		if (k->like(w, k->arg)) {
+			gate_remove(k->gate, w);
+			return w;
+		}
+	}
+	return NULL;
+}
+
 void
 gate_remove(struct gate *g, struct gate_waiter *w)
 {

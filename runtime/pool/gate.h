@@ -78,6 +78,21 @@ struct gate_waiter *gate_pop(struct gate *g, int64_t now_us);
 /* Who would be next, left in place. */
 struct gate_waiter *gate_peek(const struct gate *g, int64_t now_us);
 
+/* A walk through a lane from its head; `next` is NULL at first. */
+struct gate_walk {
+	struct gate *gate;
+	enum gate_priority priority;
+	unsigned left; /* how many are looked at, at most */
+	bool (*like)(const struct gate_waiter *w, const void *arg);
+	const void *arg;
+	struct list *next; /* private */
+};
+
+/* Takes out the next one that like() accepts; NULL when there is none.  Who
+ * walks takes the head first (gate_pop), so nobody is passed over for long.
+ * Between two calls nothing else may leave the gate. */
+struct gate_waiter *gate_walk_take(struct gate_walk *k);
+
 /* Takes a waiter out wherever it stands, also of a list of overdue ones;
  * harmless when it is nowhere. */
 void gate_remove(struct gate *g, struct gate_waiter *w);

@@ -303,6 +303,61 @@ random_step(int64_t now, struct list *late)
 	return (int)gate_count(&g) - (int)before;
 }
 
+static bool
+is_even(const struct gate_waiter *waiter, const void *arg)
+{
+	assert_ptr_equal(arg, &g);
+	return (waiter - w) % 2 == 0;
+}
+
+static int
+take(struct gate_walk *k)
+{
+	struct gate_waiter *next = gate_walk_take(k);
+
+	gate_verify(&g);
+	return next != NULL ? (int)(next - w) : -1;
+}
+
+static void
+a_walk_takes_those_that_are_liked_and_leaves_the_order(void **state)
+{
+	struct gate_walk k = {.gate = &g,
+			      .priority = GATE_NORMAL,
+			      .left = 8,
+			      .like = is_even,
+			      .arg = &g};
+
+	begin(8, 0);
+	for (int i = 0; i < 6; i++)
+		push(i, GATE_NORMAL, i);
+	push(6, GATE_LOW, 6);
+	for (int i = 0; i < 6; i += 2)
+		assert_int_equal(take(&k), i);
+	assert_int_equal(take(&k), -1);
+	for (int i = 1; i < 6; i += 2)
+		assert_int_equal(pop(9), i);
+	assert_int_equal(pop(9), 6);
+	gate_fini(&g);
+}
+
+static void
+a_walk_looks_no_further_than_it_was_told(void **state)
+{
+	struct gate_walk k = {.gate = &g,
+			      .priority = GATE_NORMAL,
+			      .left = 2,
+			      .like = is_even,
+			      .arg = &g};
+
+	begin(8, 0);
+	push(1, GATE_NORMAL, 0);
+	push(3, GATE_NORMAL, 0);
+	push(4, GATE_NORMAL, 0);
+	assert_int_equal(take(&k), -1);
+	assert_int_equal(gate_count(&g), 3);
+}
+
 static void
 ten_thousand_random_steps_break_no_rule(void **state)
 {
@@ -347,6 +402,9 @@ main(void)
 		cmocka_unit_test(
 			after_a_removal_the_next_deadline_is_found_again),
 		cmocka_unit_test(the_longest_wait_is_known),
+		cmocka_unit_test(
+			a_walk_takes_those_that_are_liked_and_leaves_the_order),
+		cmocka_unit_test(a_walk_looks_no_further_than_it_was_told),
 		cmocka_unit_test(ten_thousand_random_steps_break_no_rule),
 	};
 

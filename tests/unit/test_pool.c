@@ -134,6 +134,32 @@ reads_that_share_travel_as_one_group(void **state)
 	pools_close();
 }
 
+/* The context has to be told once in each group, not at each change. */
+static void
+reads_of_one_context_travel_together(void **state)
+{
+	static const char *const who[] = {"{\"a\":1}", "{\"b\":1}"};
+
+	begin();
+	pools_rules.max = 1;
+	pools_open();
+	pools_sql(60, "select 1");
+	for (int i = 0; i < 16; i++) {
+		pools_make(i, POOL_SHARE,
+			   "select current_setting('lunate.ctx', true)");
+		work[i].req.context = who[i % 2];
+		pools_submit(i, GATE_NORMAL, 0);
+	}
+	for (int i = 0; i < 16; i++)
+		pools_wait(i);
+	for (int i = 0; i < 16; i++) {
+		assert_string_equal(work[i].text, who[i % 2]);
+		assert_int_equal(work[i].place - work[0].place < 8, i % 2 == 0);
+	}
+	assert_int_equal(pools_stats().groups, 1 + 2);
+	pools_close();
+}
+
 static void
 who_asked_first_is_served_first_and_the_critical_before_all(void **state)
 {
@@ -354,6 +380,7 @@ main(void)
 		cmocka_unit_test(never_more_than_max_are_open),
 		cmocka_unit_test(two_pools_never_exceed_the_budget_they_share),
 		cmocka_unit_test(reads_that_share_travel_as_one_group),
+		cmocka_unit_test(reads_of_one_context_travel_together),
 		cmocka_unit_test(
 			who_asked_first_is_served_first_and_the_critical_before_all),
 		cmocka_unit_test(
