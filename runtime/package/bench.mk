@@ -22,12 +22,23 @@ BENCH_C := $(patsubst tests/bench/query/%.c,$(B)/bench/%, \
 
 $(BENCH_C): $(B)/liblunate.a
 
+# What measures a part of the engine sees into it.
+$(B)/bench/%: tests/bench/isolation/%.c tests/bench/kit/client.h \
+		$(B)/libinternal.a
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(OPT) $(WARN) -D_GNU_SOURCE -iquote tests/bench/kit \
+		$(foreach f,$(FLOORS),-iquote runtime/$(f)) $(PKG_CFLAGS) \
+		$< -o $@ -Wl,--as-needed $(B)/libinternal.a $(LIBS) $(LUA_LIBS)
+
+BENCH_INSIDE := $(patsubst tests/bench/isolation/%.c,$(B)/bench/%, \
+	$(wildcard tests/bench/isolation/*.c))
+
 .PHONY: bench-setup
 bench-setup: setup
 	@bash runtime/package/setup.sh runtime/package/packages-bench.txt
 
 .PHONY: bench-clients
-bench-clients: all $(SUPPORT) $(BENCH_NODE) $(BENCH_C)
+bench-clients: all $(SUPPORT) $(BENCH_NODE) $(BENCH_C) $(BENCH_INSIDE)
 
 .PHONY: bench
 bench: bench-setup ## measure beside others; BENCH=query CLIENTS= WORKLOADS= ROUNDS= SECONDS=

@@ -3,6 +3,7 @@
 local client = require "bench.kit.client"
 local options = require "bench.kit.options"
 local plot = require "bench.kit.plot"
+local isolation = require "bench.isolation"
 local query = require "bench.query"
 local report = require "bench.kit.report"
 local result = require "bench.kit.result"
@@ -334,16 +335,56 @@ describe("a picture", function()
     end)
 end)
 
-describe("the bench of queries", function()
+-- Does a client of a family do that workload?
+local function doer(of)
   local clients, workloads = {}, {}
-  for _, c in ipairs(query.clients) do clients[c.name] = c end
-  for _, w in ipairs(query.workloads) do workloads[w.name] = true end
-
-  local function does(name, workload)
+  for _, c in ipairs(of.clients) do clients[c.name] = c end
+  for _, w in ipairs(of.workloads) do workloads[w.name] = true end
+  return function(name, workload)
     local c = clients[name]
     return c and workloads[workload]
       and (not c.only or c.only[workload]) or false
   end
+end
+
+describe("the bench of isolation", function()
+  local does = doer(isolation)
+
+  it("compares only what is measured", function()
+    for _, r in ipairs(isolation.ratios) do
+      assert.is_true(does(r.over, r.workload), r.name)
+      assert.is_true(does(r.under, r.workload), r.name)
+    end
+    for _, c in ipairs(isolation.costs) do
+      assert.is_true(does(c.name, c.workload), c.workload)
+    end
+  end)
+end)
+
+describe("what an operation costs", function()
+  local all = result.make({ family = { name = "ours", clients = {},
+    workloads = {}, costs = {
+      { name = "it", workload = "warm", bar = 1 },
+      { name = "it", workload = "cold", bar = 1 },
+      { name = "it", workload = "never", bar = 1 } } },
+    rounds = 2, seconds = 1, warm = 0 },
+    { samples = { warm = { it = { { cpu = 0.5 }, { cpu = 0.7 } } },
+      cold = { it = { { cpu = 3 } } } }, tasks = {}, skipped = {} }, {})
+
+  it("is told with what it may cost", function()
+    assert.equal("cost us/op warm-it: 0.60 (at most 1) ok; rounds 0.50 to 0.70",
+      report.cost_line(all.costs[1]))
+    assert.equal("cost us/op cold-it: 3.00 (at most 1) above; rounds 3.00 to "
+      .. "3.00", report.cost_line(all.costs[2]))
+  end)
+
+  it("is not told of what was not measured", function()
+    assert.equal(2, #all.costs)
+  end)
+end)
+
+describe("the bench of queries", function()
+  local does = doer(query)
 
   it("compares only what is measured", function()
     for _, r in ipairs(query.ratios) do

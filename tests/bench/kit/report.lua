@@ -50,6 +50,13 @@ function M.engine_line(e)
       or "WARNING: above its budget", e.spread.min, e.spread.max)
 end
 
+---@return string
+function M.cost_line(c)
+  return ("cost us/op %s: %.2f (at most %g) %s; rounds %.2f to %.2f"):format(
+    c.name, c.spread.median, c.bar, c.ok and "ok" or "above", c.spread.min,
+    c.spread.max)
+end
+
 local function facts_line(facts)
   local names, parts = {}, {}
   for name in pairs(facts) do names[#names + 1] = name end
@@ -106,6 +113,7 @@ function M.lines(all)
   end
   for _, r in ipairs(all.ratios) do lines[#lines + 1] = M.ratio_line(r) end
   for _, e in ipairs(all.engine) do lines[#lines + 1] = M.engine_line(e) end
+  for _, c in ipairs(all.costs) do lines[#lines + 1] = M.cost_line(c) end
   return lines
 end
 

@@ -76,6 +76,20 @@ local function engine(family, samples)
   return list
 end
 
+-- What an operation may cost of CPU time.
+local function costs(family, samples)
+  local list = {}
+  for _, c in ipairs(family.costs or {}) do
+    local spread = stats.spread(series((samples[c.workload] or {})[c.name],
+      "cpu"))
+    if spread then
+      list[#list + 1] = { name = c.workload .. "-" .. c.name, bar = c.bar,
+        spread = spread, ok = spread.median <= c.bar }
+    end
+  end
+  return list
+end
+
 --- Everything there is to say about a run.
 ---@param bench table as for runner.run
 ---@param run { samples: table, tasks: table, skipped: table }
@@ -89,6 +103,7 @@ function M.make(bench, run, facts)
     workloads = workloads(bench.family, run),
     ratios = ratios(bench.family, run.samples),
     engine = engine(bench.family, run.samples),
+    costs = costs(bench.family, run.samples),
   }
 end
 
