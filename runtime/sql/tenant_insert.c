@@ -302,7 +302,7 @@ insert_stmt(struct rewrite *rw, const struct tree_node *n, bool nested)
 	bool reads;
 
 	if (write_target(rw, n, &t) < 0 || check_limit(rw, &t) < 0 ||
-	    reads_target(rw, &t, n, &reads) < 0 || read_source(rw, &g, n) < 0)
+	    write_reads(rw, &t, n, &reads) < 0 || read_source(rw, &g, n) < 0)
 		return rw->e->code;
 	target_qualify(rw, &t);
 	if (conflict_scope(rw, &t, n) < 0 || put_forms(rw, &g) < 0)

@@ -7,7 +7,6 @@
  *   tenant_tokens.c  places in the text: where a WHERE is, where a list ends
  *   tenant_leak.c    could the statement tell of a row before its predicate?
  *   tenant_pred.c    the predicates
- *   tenant_reads.c   what a statement reads of its target
  *   tenant_from.c    tables that are read (F1, F2)
  *   tenant_write.c   targets of UPDATE, DELETE, MERGE (F3)
  *   tenant_grid.c    what is inserted, as columns and rows
@@ -162,14 +161,6 @@ bool pred_speaks_of(struct pred_parts p, const char *column);
 /* The text of a str, kept in the arena; the str is empty again. */
 const char *pred_keep(struct rewrite *rw, struct str *s);
 
-/* ---- tenant_reads.c */
-
-/* Does a statement read rows of its target?  Refuses what it may not see of
- * them. */
-MUST_USE
-int reads_target(struct rewrite *rw, const struct target *t,
-		 const struct tree_node *stmt, bool *reads);
-
 /* ---- tenant_from.c */
 
 MUST_USE
@@ -197,6 +188,12 @@ int write_target(struct rewrite *rw, const struct tree_node *stmt,
 MUST_USE
 int write_sets(struct rewrite *rw, const struct target *t,
 	       const struct tree_node *stmt);
+
+/* Does the statement read rows of its target (reads.h)?  Refuses what it may
+ * not see of them. */
+MUST_USE
+int write_reads(struct rewrite *rw, const struct target *t,
+		const struct tree_node *stmt, bool *reads);
 
 /* Does this column say to whom a row of the table belongs? */
 bool write_owns(const struct tenant_table *rule, const char *column);

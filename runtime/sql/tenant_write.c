@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "reads.h"
+
 #define EQ " OPERATOR(pg_catalog.=) "
 
 /* ---- what may be written ------------------------------------------------ */
@@ -82,6 +84,32 @@ write_sets(struct rewrite *rw, const struct target *t,
 	return 0;
 }
 
+int
+write_reads(struct rewrite *rw, const struct target *t,
+	    const struct tree_node *stmt, bool *reads)
+{
+	const struct tenant_limit *l = pred_limit(rw, t->rule, TENANT_READ);
+	struct reads r;
+
+	reads_of(t->world, stmt, rw->a, &r);
+	*reads = r.any;
+	for (unsigned i = 0; i < t->world->ncolumns && l != NULL; i++) {
+		const char *column = t->world->columns[i].name;
+
+		for (unsigned k = 0; k < l->nmasks; k++)
+			if ((r.row || r.columns[i]) &&
+			    strcmp(l->masks[k].column, column) == 0)
+				return refuse(rw->e, REFUSE_MASKED,
+					      "%s of %s.%s may not be read, "
+					      "and a statement that writes "
+					      "the table cannot name it%s",
+					      column, t->rule->schema,
+					      t->rule->name,
+					      r.row ? " or the whole row" : "");
+	}
+	return 0;
+}
+
 /* ---- WHERE -------------------------------------------------------------- */
 
 /* Puts predicates in front of a condition that spans tokens. */
@@ -142,7 +170,7 @@ write_update(struct rewrite *rw, const struct tree_node *n)
 	bool reads;
 
 	if (write_target(rw, n, &t) < 0 || write_sets(rw, &t, n) < 0 ||
-	    reads_target(rw, &t, n, &reads) < 0)
+	    write_reads(rw, &t, n, &reads) < 0)
 		return rw->e->code;
 	str_init(&preds);
 	if (pred_all(rw, &preds, &t, TENANT_UPDATE) < 0) {
@@ -186,7 +214,7 @@ write_delete(struct rewrite *rw, const struct tree_node *n)
 	struct str preds;
 	bool reads;
 
-	if (write_target(rw, n, &t) < 0 || reads_target(rw, &t, n, &reads) < 0)
+	if (write_target(rw, n, &t) < 0 || write_reads(rw, &t, n, &reads) < 0)
 		return rw->e->code;
 	str_init(&preds);
 	if (pred_all(rw, &preds, &t, TENANT_DELETE) < 0) {
@@ -294,7 +322,7 @@ write_merge(struct rewrite *rw, const struct tree_node *n)
 	size_t keyword;
 	bool reads;
 
-	if (write_target(rw, n, &t) < 0 || reads_target(rw, &t, n, &reads) < 0)
+	if (write_target(rw, n, &t) < 0 || write_reads(rw, &t, n, &reads) < 0)
 		return rw->e->code;
 	keyword = keyword_of(rw, &t, "merge");
 	on = keyword != NO_TOKEN ? merge_on(rw, keyword)
