@@ -337,6 +337,9 @@ struct lunate_who {
 	 * connections of the system's own, and share no transaction with
 	 * others. */
 	const char *system;
+	/* What conditions of access rules look at besides. */
+	const char *const *locations; /* where the user works; ended by NULL */
+	const char *clinic_tz;	      /* "Europe/Berlin" */
 };
 
 static inline struct lunate_who

@@ -8,7 +8,8 @@ local cjson = require "cjson"
 local M = {}
 
 local KNOWN = { tenant = true, user = true, roles = true, location = true,
-  ip = true, device = true, purpose = true, trace = true, audit = true }
+  locations = true, clinic_tz = true, ip = true, device = true,
+  purpose = true, trace = true, audit = true }
 
 local MOST = 1000 -- contexts that are kept
 

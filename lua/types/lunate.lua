@@ -108,6 +108,8 @@
 ---@field user string?
 ---@field roles string[]?
 ---@field location string?
+---@field locations string[]? where the user works
+---@field clinic_tz string? time zone of the clinic, "Europe/Berlin"
 ---@field ip string?
 ---@field device string?
 ---@field purpose string?

@@ -58,8 +58,10 @@ put_all(json_t *all, const struct lunate_who *who)
 	       put_list(all, "tenant", who->tenants) &&
 	       put(all, "user", who->user) &&
 	       put_list(all, "roles", who->roles) &&
-	       put(all, "location", who->location) && put(all, "ip", who->ip) &&
-	       put(all, "device", who->device) &&
+	       put(all, "location", who->location) &&
+	       put_list(all, "locations", who->locations) &&
+	       put(all, "clinic_tz", who->clinic_tz) &&
+	       put(all, "ip", who->ip) && put(all, "device", who->device) &&
 	       put(all, "purpose", who->purpose) &&
 	       put(all, "trace", who->trace) &&
 	       put(all, "system", who->system) && put_audit(all, who);

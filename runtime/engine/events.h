@@ -65,7 +65,11 @@
 	X(POLICY_REFUSED, "policy.refused", "HIGH", \
 	  "the policy folder was refused, and the rules in force stay") \
 	X(POLICY_STALE, "policy.stale", "CRITICAL", \
-	  "the policy folder was broken for too long, and tables are closed")
+	  "the policy folder was broken for too long, and tables are closed") \
+	X(ACCESS_FAULT, "access.fault", "CRITICAL", \
+	  "a rule of access.lua makes no sense for a request, and counts as void") \
+	X(ACCESS_BREAK_GLASS, "access.break_glass", "CRITICAL", \
+	  "somebody opened one patient's rows in an emergency")
 
 /* clang-format on */
 enum event_type {

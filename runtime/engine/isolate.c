@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "permit.h"
 #include "refusal.h"
 #include "runtime.h"
 #include "scope.h"
@@ -27,8 +28,8 @@ is_control(const struct op *op)
 		(s->kind == STMT_CURSOR && s->ntables == 0));
 }
 
-static bool
-is_free(const struct op *op)
+bool
+op_is_free(const struct op *op)
 {
 	return op->rules->isolation.state == ISOLATION_OFF ||
 	       (op->flags & OP_PROBE) || is_control(op) ||
@@ -39,9 +40,8 @@ is_free(const struct op *op)
 
 #define CURSOR_FOR "CURSOR FOR "
 
-/* Where a cursor's query begins in the text that lunate built; 0: no cursor. */
-static size_t
-cursor_head(const struct op *op)
+size_t
+op_cursor_head(const struct op *op)
 {
 	const char *at;
 
@@ -53,9 +53,8 @@ cursor_head(const struct op *op)
 			  : 0;
 }
 
-/* The statement to scope: the whole, or a cursor's query; pinned. */
-static int
-inner(struct op *op, size_t head, struct stmt **out, struct err *e)
+int
+op_inner(struct op *op, size_t head, struct stmt **out, struct err *e)
 {
 	if (head == 0) {
 		*out = stmt_pin(op->stmt);
@@ -89,26 +88,41 @@ take_text(struct op *op, size_t head, struct stmt *scoped, struct err *e)
 	return 0;
 }
 
-/* ---- the tenant's parameter -------------------------------------------- */
+/* ---- parameters -------------------------------------------------------- */
 
+static struct pgval
+text_value(const char *text, size_t len)
+{
+	return (struct pgval){text, (int)len, false};
+}
+
+/* The tenant's, when there is one, and the values of limits behind it. */
 static void
-add_tenant(struct op *op, enum tenant_shape shape)
+add_values(struct op *op, const struct scoped *s, enum tenant_shape shape)
 {
 	const struct context *c = op->context;
 	struct pgval *all = op->few;
-	int n = op->nvals;
+	int n = op->nvals, more = (s->tenant_param != 0) + (int)s->nvalues;
 
-	if (n + 1 > OP_FEW)
-		all = op->many = mem_new(((size_t)n + 1) * sizeof(*all));
+	if (more == 0)
+		return;
+	if (n + more > OP_FEW)
+		all = op->many = mem_new(((size_t)n + (size_t)more) *
+					 sizeof(*all));
 	if (n > 0)
 		memcpy(all, op->vals, (size_t)n * sizeof(*all));
-	if (shape == TENANT_ONE)
-		all[n] = (struct pgval){c->tenants[0].id,
-					(int)c->tenants[0].len, false};
-	else
-		all[n] = (struct pgval){c->array, (int)c->array_len, false};
+	if (s->tenant_param != 0)
+		all[n++] = shape == TENANT_ONE
+				   ? text_value(c->tenants[0].id,
+						c->tenants[0].len)
+				   : text_value(c->array, c->array_len);
+	for (unsigned i = 0; i < s->nvalues; i++) {
+		const char *text = op->permit->values[s->values[i]];
+
+		all[n++] = text_value(text, strlen(text));
+	}
 	op->vals = all;
-	op->nvals = n + 1;
+	op->nvals = n;
 }
 
 /* ---- the step ---------------------------------------------------------- */
@@ -122,9 +136,8 @@ on_catalog(void *arg)
 	op_run(op);
 }
 
-/* A name that a rule knows and the snapshot does not may be new. */
-static void
-doubt(struct op *op, const struct err *e)
+void
+op_doubt(struct op *op, const struct err *e)
 {
 	enum refusal r = refusal_of(e);
 
@@ -140,7 +153,7 @@ put(struct op *op, size_t head, struct scoped *s, enum tenant_shape shape)
 	struct err e;
 
 	if (s->err.code != 0) {
-		doubt(op, &s->err);
+		op_doubt(op, &s->err);
 		return op_refuse(op, &s->err);
 	}
 	if (scope_allows(s, rules, op->context, &e) < 0)
@@ -148,16 +161,31 @@ put(struct op *op, size_t head, struct scoped *s, enum tenant_shape shape)
 	if (s->stmt->hash != op->stmt->hash &&
 	    take_text(op, head, s->stmt, &e) < 0)
 		return op_refuse(op, &e);
-	if (s->tenant_param != 0)
-		add_tenant(op, shape);
+	add_values(op, s, shape);
 	op->scoped = scoped_pin(s);
 	return NEXT;
+}
+
+/* Borrowed.  A permit holds for one statement, context and schema, so it keeps
+ * what that became. */
+static struct scoped *
+scoped_for(struct op *op, const struct scope_ask *ask)
+{
+	struct permit *p = op->permit;
+	struct scoped *s;
+
+	if (p != NULL && p->scoped != NULL)
+		return p->scoped;
+	s = scope_get(op->w->scope, ask);
+	if (p != NULL)
+		p->scoped = scoped_pin(s);
+	return s;
 }
 
 static enum next
 scope_it(struct op *op)
 {
-	size_t head = cursor_head(op);
+	size_t head = op_cursor_head(op);
 	struct scope_ask ask = {
 		.rules = &op->rules->isolation,
 		.epoch = op->rules->decision_epoch,
@@ -169,22 +197,24 @@ scope_it(struct op *op)
 	enum next n;
 	struct err e;
 
-	if (inner(op, head, &ask.stmt, &e) < 0)
+	if (op->permit != NULL && op->permit->limits.nlimits > 0) {
+		ask.limits = &op->permit->limits;
+		ask.limits_hash = op->permit->limits_hash;
+	}
+	if (op_inner(op, head, &ask.stmt, &e) < 0)
 		return op_refuse(op, &e);
-	n = put(op, head, scope_get(op->w->scope, &ask), ask.shape);
+	n = put(op, head, scoped_for(op, &ask), ask.shape);
 	stmt_unpin(&ask.stmt);
 	return n;
 }
 
 enum next
-op_scope(struct op *op)
+op_need_catalog(struct op *op)
 {
 	struct err e;
 
-	if (is_free(op))
-		return NEXT;
 	if (catalog_loaded(op->w->catalog))
-		return scope_it(op);
+		return NEXT;
 	if (!op->asked) {
 		op->asked = true;
 		catalog_wait(op->w->catalog, &op->wait, on_catalog, op);
@@ -195,6 +225,17 @@ op_scope(struct op *op)
 		err_set(&e, LUNATE_EUNDEFINED, "it changed while it was read");
 	err_wrap(&e, "the schema is not known, so no statement can be scoped");
 	return op_refuse(op, &e);
+}
+
+enum next
+op_scope(struct op *op)
+{
+	enum next n;
+
+	if (op_is_free(op))
+		return NEXT;
+	n = op_need_catalog(op);
+	return n == NEXT ? scope_it(op) : n;
 }
 
 int

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "notes.h"
 
+#include <string.h>
+
+#include <xxhash.h>
+
 #include "events.h"
 #include "limits.h"
 #include "op.h"
@@ -225,6 +229,24 @@ raise_exhausted(struct worker *w, const struct op *op)
 		return;
 	w->exhausted_told_us = now;
 	raise_pool(w, EVENT_EXHAUSTED, op->err.text);
+}
+
+void
+notes_access_fault(struct worker *w, const char *text)
+{
+	int64_t now = loop_now_us(w->loop);
+	uint64_t hash = XXH3_64bits(text, strlen(text));
+
+	if (w->fault_told == hash && now - w->fault_told_us < TOLD_US)
+		return;
+	w->fault_told = hash;
+	w->fault_told_us = now;
+	log_error(&w->rt->log, "guard",
+		  "a rule of access.lua is at fault and counts as void",
+		  LOG_STR("why", text));
+	if (events_wanted(w->rt->events, EVENT_ACCESS_FAULT))
+		raise_event(w, EVENT_ACCESS_FAULT, NULL,
+			    json_pack("{so}", "message", event_text(text)));
 }
 
 void

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "catalog.h"
+#include "permit.h"
 #include "scope.h"
 #include "runtime.h"
 #include "study.h"
@@ -85,14 +86,6 @@ admit(struct op *op)
 		return op_refuse_code(op, LUNATE_EDEADLINE,
 				      "the deadline had passed before the "
 				      "statement began; nothing was sent");
-	return NEXT;
-}
-
-/* Access rules: none yet in this build; the default is to allow. */
-static enum next
-allow(struct op *op)
-{
-	(void)op;
 	return NEXT;
 }
 
@@ -402,7 +395,7 @@ static const struct {
 	enum next (*run)(struct op *op);
 } steps[STEPS] = {
 	[ADMIT] = {"admit", admit},    [KNOW] = {"know", op_know},
-	[ALLOW] = {"allow", allow},    [SCOPE] = {"scope", op_scope},
+	[ALLOW] = {"allow", op_allow}, [SCOPE] = {"scope", op_scope},
 	[TUNE] = {"tune", tune},       [RECALL] = {"recall", recall},
 	[ROUTE] = {"route", route},    [LEASE] = {"lease", lease},
 	[SEND] = {"send", send},       [SETTLE] = {"settle", op_settle},
@@ -553,6 +546,8 @@ op_fini(struct op *op)
 		rows_unpin(&op->rows);
 	if (op->scoped != NULL)
 		scoped_unpin(&op->scoped);
+	if (op->permit != NULL)
+		permit_unpin(&op->permit);
 	mem_free(op->many);
 	context_unpin(&op->context);
 	OBJ_FINI(op);

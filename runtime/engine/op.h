@@ -33,6 +33,7 @@
 #include "stmt.h"
 #include "worker.h"
 
+struct permit;
 struct scoped;
 struct study;
 struct tx;
@@ -100,6 +101,7 @@ struct op {
 	bool interrupted;	  /* op_interrupt() was called */
 	struct catalog_wait wait; /* for the catalog */
 	struct study *study;	  /* of its long text, or NULL */
+	struct permit *permit;	  /* pinned: what access rules say, or NULL */
 	struct scoped *scoped;	  /* pinned: how it was scoped, or NULL */
 
 	/* large, and set when they are used: op_init() clears only heads */

@@ -4,6 +4,7 @@
  *
  *   op.c      the table of steps, from admit to answer
  *   know.c    from SQL text to facts, or a refusal
+ *   allow.c   may whoever asks do this?
  *   isolate.c  whose rows it may touch
  *   settle.c  what an answer of the server means: done, again, or the end
  */
@@ -41,8 +42,29 @@ enum next op_refuse_code(struct op *op, enum err_code code, const char *text);
 /* The know step. */
 enum next op_know(struct op *op);
 
+/* The allow step. */
+enum next op_allow(struct op *op);
+
 /* The scope step. */
 enum next op_scope(struct op *op);
+
+/* ---- isolate.c, for allow.c too */
+
+/* Nobody's rows: isolation is off, or it is ours, or as system. */
+bool op_is_free(const struct op *op);
+
+/* Waits for the first look at the schema, once; refuses without one. */
+enum next op_need_catalog(struct op *op);
+
+/* Where a cursor's query begins in the text that lunate built; 0: no cursor. */
+size_t op_cursor_head(const struct op *op);
+
+/* The statement to scope: the whole, or a cursor's query; pinned. */
+MUST_USE
+int op_inner(struct op *op, size_t head, struct stmt **out, struct err *e);
+
+/* A name that a rule knows and the snapshot does not may be new. */
+void op_doubt(struct op *op, const struct err *e);
 
 /* The settle step. */
 enum next op_settle(struct op *op);

@@ -16,8 +16,10 @@
 
 struct entry {
 	struct stmt *stmt; /* pinned; NULL: free */
-	uint64_t epoch, schema, used;
+	uint64_t epoch, schema, used, limits_hash;
 	enum tenant_shape shape;
+	struct tenant_limits limits; /* copied; nlimits 0: none */
+	struct arena arena;
 	struct scoped *scoped;
 };
 
@@ -59,6 +61,7 @@ scoped_unpin(struct scoped **ps)
 		return;
 	if (s->stmt != NULL)
 		stmt_unpin(&s->stmt);
+	mem_free(s->values);
 	OBJ_FINI(s);
 	mem_free(s);
 }
@@ -94,7 +97,10 @@ accept(struct making *m, const struct tenant_text *text)
 		.rules = m->rules,
 		.world = m->world,
 		.shape = m->ask->shape,
+		.limits = m->ask->limits,
 		.tenant_param = text->tenant_param,
+		.nvalues = text->nvalues,
+		.values = text->values,
 		.fence = m->fence,
 	};
 
@@ -111,9 +117,11 @@ rewrite(struct making *m, struct scoped *s)
 		.rules = m->rules,
 		.world = m->world,
 		.shape = m->ask->shape,
+		.limits = m->ask->limits,
 		.fence = m->fence,
 	};
 	struct tenant_text text;
+	size_t size;
 
 	if (tenant_rewrite(&ask, &m->arena, &text, m->e) < 0 ||
 	    accept(m, &text) < 0 ||
@@ -122,6 +130,11 @@ rewrite(struct making *m, struct scoped *s)
 	s->tenant_param = text.tenant_param;
 	s->needs_tenant = text.tenant_param != 0;
 	s->needs_one = text.needs_one;
+	s->nvalues = text.nvalues;
+	size = text.nvalues * sizeof(*s->values);
+	s->values = mem_new(size + 1);
+	if (size > 0)
+		memcpy(s->values, text.values, size);
 	return 0;
 }
 
@@ -145,8 +158,9 @@ gate(struct making *m)
 	return vet_statement(&ask, m->e);
 }
 
+/* Parsed, and past the gate. */
 static int
-make(struct making *m, struct scoped *s)
+admit(struct making *m)
 {
 	const struct isolation_rules *r = m->ask->rules;
 
@@ -159,33 +173,57 @@ make(struct making *m, struct scoped *s)
 			return refuse(m->e, REFUSE_CLOSED, "%s", r->closed);
 		return m->e->code;
 	}
-	if (r->mode == ISOLATION_RLS || off(m, "isolation.rewrite"))
+	return 0;
+}
+
+static int
+make(struct making *m, struct scoped *s)
+{
+	if (admit(m) < 0)
+		return m->e->code;
+	if ((m->ask->rules->mode == ISOLATION_RLS && m->ask->limits == NULL) ||
+	    off(m, "isolation.rewrite"))
 		return leave(m, s);
 	return rewrite(m, s);
+}
+
+static void
+begin(struct making *m, const struct scope_ask *ask, const struct atlas *atlas,
+      struct err *e)
+{
+	static const struct tenant_rules none = {0};
+
+	*m = (struct making){
+		.ask = ask,
+		.rules = ask->rules->state == ISOLATION_ON ? ask->rules->tables
+							   : &none,
+		.e = e,
+		.world = atlas_world(atlas),
+		.fence = ask->rules->mode == ISOLATION_REWRITE,
+	};
+	arena_init(&m->arena, NULL, 0);
+}
+
+static void
+end(struct making *m)
+{
+	if (m->tree != NULL)
+		tree_free(&m->tree);
+	arena_fini(&m->arena);
 }
 
 static struct scoped *
 build(const struct scope_ask *ask, const struct atlas *atlas)
 {
-	static const struct tenant_rules none = {0};
 	struct scoped *s = mem_new(sizeof(*s));
-	struct making m = {
-		.ask = ask,
-		.rules = ask->rules->state == ISOLATION_ON ? ask->rules->tables
-							   : &none,
-		.e = &s->err,
-		.world = atlas_world(atlas),
-		.fence = ask->rules->mode == ISOLATION_REWRITE,
-	};
+	struct making m;
 
 	OBJ_INIT(s, SCOPED_MAGIC);
 	s->refs = 1;
-	arena_init(&m.arena, NULL, 0);
+	begin(&m, ask, atlas, &s->err);
 	if (make(&m, s) < 0 && s->stmt != NULL)
 		stmt_unpin(&s->stmt);
-	if (m.tree != NULL)
-		tree_free(&m.tree);
-	arena_fini(&m.arena);
+	end(&m);
 	return s;
 }
 
@@ -196,7 +234,10 @@ fits(const struct entry *n, const struct scope_ask *ask)
 {
 	return n->stmt == ask->stmt && n->shape == ask->shape &&
 	       n->epoch == ask->epoch &&
-	       n->schema == catalog_snapshot_epoch(ask->snapshot);
+	       n->schema == catalog_snapshot_epoch(ask->snapshot) &&
+	       n->limits_hash == ask->limits_hash &&
+	       tenant_limits_same(n->limits.nlimits > 0 ? &n->limits : NULL,
+				  ask->limits);
 }
 
 static void
@@ -206,6 +247,22 @@ clear(struct entry *n)
 		return;
 	stmt_unpin(&n->stmt);
 	scoped_unpin(&n->scoped);
+	arena_fini(&n->arena);
+}
+
+static void
+fill(struct entry *n, const struct scope_ask *ask, uint64_t now)
+{
+	n->stmt = stmt_pin(ask->stmt);
+	n->shape = ask->shape;
+	n->epoch = ask->epoch;
+	n->schema = catalog_snapshot_epoch(ask->snapshot);
+	n->used = now;
+	n->limits = (struct tenant_limits){0};
+	n->limits_hash = ask->limits_hash;
+	arena_init(&n->arena, NULL, 0);
+	if (ask->limits != NULL)
+		tenant_limits_copy(ask->limits, &n->arena, &n->limits);
 }
 
 static struct entry *
@@ -234,7 +291,8 @@ know(struct scope *s, struct catalog_snapshot *snapshot)
 struct scoped *
 scope_get(struct scope *s, const struct scope_ask *ask)
 {
-	struct entry *set = s->sets[ask->stmt->hash % SETS], *n;
+	uint64_t hash = ask->stmt->hash ^ ask->limits_hash;
+	struct entry *set = s->sets[hash % SETS], *n;
 
 	OBJ_CHECK(s, SCOPE_MAGIC);
 	s->clock++;
@@ -250,13 +308,45 @@ scope_get(struct scope *s, const struct scope_ask *ask)
 	clear(n);
 	s->usage.misses++;
 	n->scoped = build(ask, s->atlas);
-	n->stmt = stmt_pin(ask->stmt);
-	n->shape = ask->shape;
-	n->epoch = ask->epoch;
-	n->schema = catalog_snapshot_epoch(ask->snapshot);
-	n->used = s->clock;
+	fill(n, ask, s->clock);
 	s->usage.refused += n->scoped->err.code != 0;
 	return n->scoped;
+}
+
+int
+scope_world(struct scope *s, struct catalog_snapshot *snapshot,
+	    const struct world **out, struct err *e)
+{
+	OBJ_CHECK(s, SCOPE_MAGIC);
+	if (know(s, snapshot) < 0) {
+		*e = s->failed.err;
+		return e->code;
+	}
+	*out = atlas_world(s->atlas);
+	return 0;
+}
+
+int
+scope_uses(struct scope *s, const struct scope_ask *ask, struct arena *a,
+	   struct uses *out, struct err *e)
+{
+	struct uses_ask of;
+	struct making m;
+
+	OBJ_CHECK(s, SCOPE_MAGIC);
+	err_clear(e);
+	if (know(s, ask->snapshot) < 0) {
+		*e = s->failed.err;
+		return e->code;
+	}
+	begin(&m, ask, s->atlas, e);
+	if (admit(&m) == 0) {
+		of = (struct uses_ask){m.tree, m.rules, m.world};
+		if (uses_of(&of, a, out, e) < 0 && e->code == 0)
+			err_set(e, LUNATE_EINTERNAL, "uses are not known");
+	}
+	end(&m);
+	return e->code;
 }
 
 void

@@ -2,7 +2,7 @@
  *
  * scope - what a statement becomes for a tenant, known once.
  *
- *   statement, rules, schema, one tenant or a set
+ *   statement, rules, schema, one tenant or a set, limits of access rules
  *        |  sql/vet      may a tenant run it?
  *        |  sql/tenant   the text, scoped          (modes rewrite and both)
  *        |  sql/check    is that text what it should be?
@@ -11,9 +11,12 @@
  *
  * That costs some hundred microseconds, so it is memoised: by the statement
  * (its facts are counted, and the memo holds a count, so the pointer is the
- * text), the epoch of decisions, the schema epoch and the shape.  The tenant
- * itself is never part of it: it is a bind parameter.  A refusal is memoised
- * too.
+ * text), the epoch of decisions, the schema epoch, the shape, and the limits of
+ * access rules, compared whole.  The tenant itself and the values of limits are
+ * never part of it: they are bind parameters.  A refusal is memoised too.
+ *
+ * Row policies know nothing of limits: what is limited is scoped by its text in
+ * mode "rls", too.
  *
  * Always true: what is handed out passed the gate, and was checked if it was
  *              changed; it belongs to the rules and snapshot it was asked with.
@@ -28,6 +31,7 @@
 #include "rules.h"
 #include "stmt.h"
 #include "tenant.h"
+#include "uses.h"
 
 #define SCOPE_MOST 4096
 
@@ -39,6 +43,8 @@ struct scoped {
 	int refs;
 	struct stmt *stmt;     /* what is sent; the given one if unchanged */
 	unsigned tenant_param; /* 0: none */
+	unsigned nvalues;      /* of limits, the parameters behind: */
+	unsigned *values;      /* which one each is */
 	bool needs_tenant;     /* it touches rows of tenants */
 	bool needs_one;	       /* and writes some */
 	struct err err;	       /* code != 0: refused */
@@ -52,10 +58,23 @@ struct scope_ask {
 	uint64_t epoch;			     /* of decisions */
 	struct catalog_snapshot *snapshot;
 	enum tenant_shape shape;
+	const struct tenant_limits *limits; /* or NULL */
+	uint64_t limits_hash;
 };
 
 /* Borrowed until the next call; pin to keep.  Never NULL: see err. */
 struct scoped *scope_get(struct scope *s, const struct scope_ask *ask);
+
+/* What a statement does to which tables, if the gate lets it pass; what is
+ * said of limits is not looked at.  Costs what a parse costs. */
+MUST_USE
+int scope_uses(struct scope *s, const struct scope_ask *ask, struct arena *a,
+	       struct uses *out, struct err *e);
+
+/* What names mean in a snapshot; borrowed until another one is asked with. */
+MUST_USE
+int scope_world(struct scope *s, struct catalog_snapshot *snapshot,
+		const struct world **out, struct err *e);
 
 struct scoped *scoped_pin(struct scoped *s);
 void scoped_unpin(struct scoped **ps);

@@ -5,6 +5,7 @@
 #include "limits.h"
 #include "notes.h"
 #include "op.h"
+#include "permit.h"
 #include "runtime.h"
 #include "scope.h"
 
@@ -28,6 +29,7 @@ worker_init(struct worker *w, struct runtime *rt, int index, struct loop *loop)
 	w->pool = pool_new(&base, &rt->pool_rules);
 	w->catalog = catalog_new(w->loop, w->pool, &rt->schema_epoch);
 	w->scope = scope_new();
+	w->permits = permits_new();
 	w->health = health_new(w);
 	w->limits = limits_new(w);
 	pool_on_note(w->pool, notes_pool, w);
@@ -66,6 +68,7 @@ worker_fini(struct worker *w)
 	catalog_free(&w->catalog);
 	limits_free(&w->limits);
 	health_free(&w->health);
+	permits_free(&w->permits);
 	scope_free(&w->scope);
 	OBJ_FINI(w);
 }

@@ -22,6 +22,7 @@
 
 struct health;
 struct limits;
+struct permits;
 struct runtime;
 struct scope;
 
@@ -34,7 +35,8 @@ struct worker {
 	struct pool *pool;
 	struct pool *system_pool; /* of work as system; made at first use */
 	struct catalog *catalog;
-	struct scope *scope; /* what statements become for tenants */
+	struct scope *scope;	 /* what statements become for tenants */
+	struct permits *permits; /* and what access rules say of them */
 	struct health *health;
 	struct limits *limits;
 	struct pace pace;
@@ -44,7 +46,8 @@ struct worker {
 	bool closing;  /* no new work */
 	int queued;    /* atomic: operations here or on their way here */
 	uint64_t seed; /* of jitter */
-	int64_t exhausted_told_us;
+	int64_t exhausted_told_us, fault_told_us;
+	uint64_t fault_told; /* hash of its text */
 };
 
 /* `loop` is borrowed from whoever drives it inline. */

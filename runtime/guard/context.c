@@ -40,9 +40,9 @@ struct whole {
 
 /* ---- fields ------------------------------------------------------------- */
 
-static const char *const names[] = {"tenant", "user",	"roles",   "location",
-				    "ip",     "device", "purpose", "trace",
-				    "audit",  "system"};
+static const char *const names[] = {
+	"tenant", "user",   "roles",   "location", "locations", "clinic_tz",
+	"ip",	  "device", "purpose", "trace",	   "audit",	"system"};
 
 #define NNAMES (sizeof(names) / sizeof(*names))
 
@@ -98,10 +98,15 @@ count(const json_t *v)
 	return json_is_array(v) ? json_array_size(v) : 1;
 }
 
+struct texts_of {
+	const char *const **list;
+	unsigned *n;
+};
+
 static int
-take_roles(struct whole *w)
+take_texts(struct whole *w, const char *field, struct texts_of out)
 {
-	json_t *v = json_object_get(w->all, "roles"), *role;
+	json_t *v = json_object_get(w->all, field), *text;
 	const char **list;
 	size_t i, n;
 
@@ -110,15 +115,27 @@ take_roles(struct whole *w)
 	n = count(v);
 	list = arena_new(&w->arena, (n + 1) * sizeof(*list));
 	for (i = 0; i < n; i++) {
-		role = json_is_array(v) ? json_array_get(v, i) : v;
-		if (!json_is_string(role) || json_string_length(role) == 0)
-			return bad(w->e, "roles", "texts that are not empty");
-		list[i] = keep(w, json_string_value(role),
-			       json_string_length(role));
+		text = json_is_array(v) ? json_array_get(v, i) : v;
+		if (!json_is_string(text) || json_string_length(text) == 0)
+			return bad(w->e, field, "texts that are not empty");
+		list[i] = keep(w, json_string_value(text),
+			       json_string_length(text));
 	}
-	w->c.roles = list;
-	w->c.nroles = (unsigned)n;
+	*out.list = list;
+	*out.n = (unsigned)n;
 	return 0;
+}
+
+static int
+take_lists(struct whole *w)
+{
+	struct context *c = &w->c;
+	struct texts_of roles = {&c->roles, &c->nroles},
+			locations = {&c->locations, &c->nlocations};
+
+	if (take_texts(w, "roles", roles) < 0)
+		return w->e->code;
+	return take_texts(w, "locations", locations);
 }
 
 /* ---- tenants ------------------------------------------------------------ */
@@ -367,9 +384,10 @@ take_all(struct whole *w)
 	json_object_foreach (w->all, name, v)
 		if (check_name(name, w->e) < 0)
 			return w->e->code;
-	if (take_tenants(w) < 0 || take_roles(w) < 0 || check_audit(w) < 0 ||
+	if (take_tenants(w) < 0 || take_lists(w) < 0 || check_audit(w) < 0 ||
 	    take_text(w, "user", &c->user) < 0 ||
 	    take_text(w, "location", &c->location) < 0 ||
+	    take_text(w, "clinic_tz", &c->clinic_tz) < 0 ||
 	    take_text(w, "ip", &c->ip) < 0 ||
 	    take_text(w, "device", &c->device) < 0 ||
 	    take_text(w, "purpose", &c->purpose) < 0 ||

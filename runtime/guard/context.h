@@ -5,11 +5,12 @@
  * It is made from the JSON that a script or a host hands in:
  *
  *	{"tenant": "id" or ["id", ...], "user": "...", "roles": ["..."],
- *	 "location": "...", "ip": "...", "device": "...", "purpose": "...",
- *	 "trace": "...", "audit": {...}, "system": "the reason"}
+ *	 "location": "...", "locations": ["..."], "clinic_tz": "Europe/Berlin",
+ *	 "ip": "...", "device": "...", "purpose": "...", "trace": "...",
+ *	 "audit": {...}, "system": "the reason"}
  *
- * All fields are optional; a number as tenant is its decimal text; "roles" may
- * be one text.  A field of another name or kind is refused: a misspelt tenant
+ * All fields are optional; a number as tenant is its decimal text; "roles" and
+ * "locations" may be one text.  A field of another name or kind is refused: a misspelt tenant
  * must not become no tenant.  A tenant is never empty, and no two of a set are
  * the same.  Who needs no context has the pointer NULL, not an empty one.
  *
@@ -58,9 +59,11 @@ struct context {
 	unsigned forms; /* of enum context_form; 0 without tenants */
 	/* or NULL: */
 	const char *user, *location, *ip, *device, *purpose, *trace;
-	unsigned nroles;
+	const char *clinic_tz; /* time zone of the clinic, as given */
+	unsigned nroles, nlocations;
 	const char *const *roles;
-	const char *system; /* the reason it is as_system, or NULL */
+	const char *const *locations; /* where the user works */
+	const char *system;	      /* the reason it is as_system, or NULL */
 };
 
 /* LUNATE_EINVAL: what is wrong with which field, never its value. */

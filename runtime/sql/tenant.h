@@ -125,6 +125,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "err.h"
 #include "mem.h"
@@ -219,6 +220,14 @@ struct tenant_limits {
 const struct tenant_limit *tenant_limit_find(const struct tenant_limits *l,
 					     const struct tenant_table *t,
 					     enum tenant_action action);
+
+/* Compared whole: texts, masks and which value stands where, not what the
+ * values are.  NULL is like NULL. */
+bool tenant_limits_same(const struct tenant_limits *a,
+			const struct tenant_limits *b);
+uint64_t tenant_limits_hash(const struct tenant_limits *l);
+void tenant_limits_copy(const struct tenant_limits *l, struct arena *a,
+			struct tenant_limits *out);
 
 /* ---- the rewrite */
 

@@ -107,6 +107,21 @@ roles_may_be_one_text_or_none(void **state)
 }
 
 static void
+locations_and_a_time_zone_are_carried(void **state)
+{
+	struct context *c = made("{\"locations\":[\"l1\",\"l2\"],"
+				 "\"clinic_tz\":\"Europe/Berlin\"}");
+
+	assert_int_equal(c->nlocations, 2);
+	assert_string_equal(c->locations[1], "l2");
+	assert_string_equal(c->clinic_tz, "Europe/Berlin");
+	assert_non_null(strstr(c->wire, "\"locations\":[\"l1\",\"l2\"]"));
+	context_unpin(&c);
+	refused("{\"locations\":[7]}", "locations");
+	refused("{\"clinic_tz\":60}", "clinic_tz");
+}
+
+static void
 tenants_are_sorted_and_each_there_once(void **state)
 {
 	struct context *c = made("{\"tenant\":[\"b\",\"a\",\"b\",7,\"a\"]}");
@@ -443,6 +458,7 @@ main(void)
 		T(all_fields_are_there),
 		T(all_fields_are_optional),
 		T(roles_may_be_one_text_or_none),
+		T(locations_and_a_time_zone_are_carried),
 		T(tenants_are_sorted_and_each_there_once),
 		T(a_number_as_tenant_is_its_decimal_text),
 		T(an_array_quotes_what_postgresql_would_read),
