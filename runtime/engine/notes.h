@@ -18,8 +18,8 @@ struct worker;
 /* For pool_on_note(); `arg` is the worker. */
 void notes_pool(void *arg, enum pool_note n, const char *text);
 
-/* A rule of access.lua is at fault; `text` says which and how.  The same is told
- * once in a while. */
+/* A rule of access.lua is at fault; `text` says which and how.  The same is
+ * told once in a while. */
 void notes_access_fault(struct worker *w, const char *text);
 
 /* An operation has ended: was it slow, did it fail? */

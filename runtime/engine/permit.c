@@ -80,6 +80,7 @@ learn(struct known *k, const struct permit_ask *ask, uint64_t now)
 				     .rules = &ask->rules->isolation,
 				     .epoch = ask->rules->decision_epoch,
 				     .snapshot = ask->snapshot};
+	struct scope_found found = {&k->arena, {0, NULL}};
 
 	forget_known(k);
 	k->stmt = stmt_pin(ask->stmt);
@@ -87,8 +88,9 @@ learn(struct known *k, const struct permit_ask *ask, uint64_t now)
 	k->schema = catalog_snapshot_epoch(ask->snapshot);
 	k->used = now;
 	arena_init(&k->arena, NULL, 0);
-	if (scope_uses(ask->scope, &of, &k->arena, &k->uses, &k->err) < 0)
-		k->uses = (struct uses){0};
+	k->uses = (struct uses){0};
+	if (scope_uses(ask->scope, &of, &found, &k->err) == 0)
+		k->uses = found.uses;
 }
 
 static const struct known *

@@ -327,8 +327,8 @@ scope_world(struct scope *s, struct catalog_snapshot *snapshot,
 }
 
 int
-scope_uses(struct scope *s, const struct scope_ask *ask, struct arena *a,
-	   struct uses *out, struct err *e)
+scope_uses(struct scope *s, const struct scope_ask *ask,
+	   struct scope_found *out, struct err *e)
 {
 	struct uses_ask of;
 	struct making m;
@@ -342,7 +342,7 @@ scope_uses(struct scope *s, const struct scope_ask *ask, struct arena *a,
 	begin(&m, ask, s->atlas, e);
 	if (admit(&m) == 0) {
 		of = (struct uses_ask){m.tree, m.rules, m.world};
-		if (uses_of(&of, a, out, e) < 0 && e->code == 0)
+		if (uses_of(&of, out->arena, &out->uses, e) < 0 && e->code == 0)
 			err_set(e, LUNATE_EINTERNAL, "uses are not known");
 	}
 	end(&m);

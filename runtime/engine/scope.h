@@ -67,9 +67,13 @@ struct scoped *scope_get(struct scope *s, const struct scope_ask *ask);
 
 /* What a statement does to which tables, if the gate lets it pass; what is
  * said of limits is not looked at.  Costs what a parse costs. */
+struct scope_found {
+	struct arena *arena; /* of who asks */
+	struct uses uses;
+};
 MUST_USE
-int scope_uses(struct scope *s, const struct scope_ask *ask, struct arena *a,
-	       struct uses *out, struct err *e);
+int scope_uses(struct scope *s, const struct scope_ask *ask,
+	       struct scope_found *out, struct err *e);
 
 /* What names mean in a snapshot; borrowed until another one is asked with. */
 MUST_USE

@@ -10,9 +10,10 @@
  *	 "audit": {...}, "system": "the reason"}
  *
  * All fields are optional; a number as tenant is its decimal text; "roles" and
- * "locations" may be one text.  A field of another name or kind is refused: a misspelt tenant
- * must not become no tenant.  A tenant is never empty, and no two of a set are
- * the same.  Who needs no context has the pointer NULL, not an empty one.
+ * "locations" may be one text.  A field of another name or kind is refused: a
+ * misspelt tenant must not become no tenant.  A tenant is never empty, and no
+ * two of a set are the same.  Who needs no context has the pointer NULL, not an
+ * empty one.
  *
  * Always true: never changes; `wire` is what the database sees in the setting
  *              lunate.ctx, and two contexts that differ have different wires.

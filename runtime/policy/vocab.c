@@ -236,7 +236,7 @@ static const struct vocab_word alert_words[] = {
 
 const struct vocab_file vocab_files[VOCAB_FILES] = {
 	FILE_OF(isolation, true, true, VOCAB_IN_FORCE, "which rows belong to whom"),
-	FILE_OF(access, true, true, VOCAB_REFUSED, "who may do what, when, from where"),
+	FILE_OF(access, true, true, VOCAB_IN_FORCE, "who may do what, when, from where"),
 	FILE_OF(cache, false, false, VOCAB_NOT_YET, "how long a result is served"),
 	FILE_OF(encryption, true, true, VOCAB_REFUSED, "which columns are encrypted"),
 	FILE_OF(audit, true, false, VOCAB_REFUSED, "what is written down"),

@@ -1,0 +1,277 @@
+-- access.lua in force: roles, rows and columns on a real server.
+local lunate = require "lunate"
+local live = require "support.live"
+local pg = require "support.pg"
+local sh = require "support.sh"
+
+local A = "00000000-0000-0000-0000-00000000000a"
+local B = "00000000-0000-0000-0000-00000000000b"
+
+local ISOLATION = [[
+tenant { type = "uuid" }
+database { mode = "rewrite" }
+rows "patients" { by = "clinic_id" }
+rows "visits" { by = "clinic_id" }
+rows "codes" { shared = "read" }
+]]
+
+local ACCESS = [[
+role "staff" {}
+role "nurse" { is = "staff" }
+role "doctor" { is = "staff" }
+role "biller" {}
+permit "staff reads codes" { role = "staff", action = "read", on = "codes",
+  when = row.kind:eq("open") }
+permit "doctor works with charts" { role = "doctor", action = "any",
+  on = { "patients", "visits" } }
+permit "nurse reads who is here" { role = "nurse", action = "read",
+  on = "patients", columns = { "id", "clinic_id", "name", "ward" } }
+permit "nurse reads the notes of the own ward" { role = "nurse",
+  action = "read", on = "patients", columns = "note",
+  when = row.ward:one_of(ctx.locations) }
+permit "nurse writes in the own ward" { role = "nurse", action = "update",
+  on = "patients", columns = { "name", "ward" },
+  when = row.ward:one_of(ctx.locations) }
+permit "biller reads visits" { role = "biller",
+  action = { "read", "insert" }, on = "visits" }
+forbid "paid visits stay" { action = { "update", "delete" }, on = "visits",
+  when = row.paid:eq(true) }
+forbid "nothing from elsewhere" { action = "any", on = "any",
+  unless = any { no { ctx.ip:known() }, ip("10.0.0.0/8") } }
+]]
+
+local folder, db
+
+local function save(name, text)
+  local path = folder .. "/" .. name .. ".lua"
+  sh.write(path .. "~", text)
+  assert(os.rename(path .. "~", path))
+end
+
+local function url(name)
+  local address = pg.database(name)
+  pg.shared():psql([[
+    create schema healthcare;
+    create table healthcare.patients (id int primary key,
+      clinic_id uuid not null, name text, ward text, note text);
+    create table healthcare.visits (id int, clinic_id uuid not null,
+      paid bool not null default false, fee int);
+    create table healthcare.codes (kind text, code int);
+    insert into healthcare.patients values
+      (1, ']] .. A .. [[', 'Ada', 'w1', 'n1'),
+      (2, ']] .. A .. [[', 'Bob', 'w2', 'n2'),
+      (3, ']] .. B .. [[', 'Cyd', 'w1', 'n3');
+    insert into healthcare.visits values
+      (1, ']] .. A .. [[', false, 10), (2, ']] .. A .. [[', true, 20),
+      (3, ']] .. B .. [[', false, 30);
+    insert into healthcare.codes values ('open', 1), ('secret', 2)]], name)
+  return address
+end
+
+local function open(name, access)
+  folder = sh.tmpdir()
+  save("isolation", ISOLATION)
+  save("access", access or ACCESS)
+  db = live.open(url(name), { policies = folder, schema = "healthcare" })
+  return db
+end
+
+-- fn's client is that of somebody of clinic A, unless `who` says more.
+local function as(role, fn, who)
+  local ctx = { tenant = A, user = "u", roles = { role } }
+  for k, v in pairs(who or {}) do
+    ctx[k] = v
+  end
+  return db:with_context(ctx, fn)
+end
+
+local function column(rows, name)
+  local out = {}
+  for i, row in ipairs(assert(rows)) do
+    out[i] = row[name] == nil and "-" or tostring(row[name])
+  end
+  return table.concat(out, " ")
+end
+
+after_each(live.close)
+
+describe("access rules", function()
+  it("let nobody do what no permit covers", function()
+    open "access_default"
+    as("biller", function(c)
+      live.says(live.refused("denied", c:query("select * from patients")),
+        "access", "read of healthcare.patients", "no permit")
+      live.refused("denied", c:exec("delete from visits"))
+    end)
+    as("cleaner", function(c)
+      live.refused("denied", c:query("select * from visits"))
+      assert.equal(1, c:one("select 1 as n").n)
+    end)
+    live.says(live.refused("denied", db:query("select * from codes")),
+      "access", "nobody asks")
+  end)
+
+  it("let a role read what it and those it inherits from may", function()
+    open "access_roles"
+    as("doctor", function(c)
+      assert.equal("n1 n2",
+        column(c:query("select * from patients order by id"), "note"))
+      assert.equal("1", column(c:query("select * from codes"), "code"))
+    end)
+  end)
+
+  it("mask columns: always, or in the rows where a condition fails", function()
+    open "access_masks"
+    as("nurse", function(c)
+      local rows = c:query("select * from patients order by id")
+      assert.equal("Ada Bob", column(rows, "name"))
+      assert.equal("n1 -", column(rows, "note"))
+      assert.equal("1", column(
+        c:query("select id from patients where note is not null"), "id"))
+      assert.equal("", column(
+        c:query("select id from patients where note = $1", "n2"), "id"))
+    end, { locations = { "w1" } })
+    as("nurse", function(c)
+      assert.equal("- -",
+        column(c:query("table patients order by id"), "note"))
+    end)
+  end)
+
+  it("limit what is written to rows and columns", function()
+    open "access_writes"
+    as("nurse", function(c)
+      assert.equal(1, c:exec("update patients set name = 'X'"))
+      live.says(live.refused("denied",
+        c:exec("update patients set note = 'x' where id = 1")), "note")
+      live.says(live.refused("denied",
+        c:exec("update patients set ward = 'w2' where id = 1")), "move")
+      live.says(live.refused("denied",
+        c:exec("update patients set name = 'y' where note = 'n2'")), "masked")
+      live.refused("denied", c:exec("update patients set name = 'z' "
+        .. "returning *"))
+      assert.equal("X", column(c:query("update patients set name = 'Y' || "
+        .. "left(name, 0) where name = 'X' returning 'X' as was"), "was"))
+      live.refused("denied", c:exec("delete from patients"))
+    end, { locations = { "w1" } })
+    as("doctor", function(c)
+      assert.equal(1, c:exec("delete from visits"))
+      assert.equal(0, c:exec("update visits set fee = 0"))
+      assert.equal("true", column(c:query("select * from visits"), "paid"))
+    end)
+    as("biller", function(c)
+      assert.equal(1, c:exec("insert into visits (id, fee) values (9, 9)"))
+      live.says(live.refused("denied", c:query(
+        "select * from visits for update")), "update of healthcare.visits")
+    end)
+  end)
+
+  it("forbid before they permit, and name the rule that decided", function()
+    open "access_forbid"
+    as("doctor", function(c)
+      assert(c:query("select * from visits"))
+    end, { ip = "10.1.2.3" })
+    as("doctor", function(c)
+      live.says(live.refused("denied", c:query("select * from visits")),
+        "forbid \"nothing from elsewhere\"", "access.lua:21")
+    end, { ip = "192.0.2.1" })
+  end)
+
+  it("count a rule at fault as void, and tell of it", function()
+    open "access_fault"
+    local told
+    local stop = db:on("access.fault", function(e) told = e end)
+    as("doctor", function(c)
+      live.refused("denied", c:query("select * from visits"))
+    end, { ip = "not an address" })
+    live.until_(function()
+      lunate.sleep(0.01)
+      return told
+    end, 10, "the event")
+    live.says(told.payload.message, "nothing from elsewhere")
+    live.hides(told.payload, "not an address")
+    stop()
+  end)
+
+  it("obey the clock of the clinic", function()
+    local now = os.time()
+    local function window(from)
+      return os.date("!%H:00", now + from * 3600) .. "-"
+        .. os.date("!%H:00", now + (from + 2) * 3600)
+    end
+    open("access_hours", ([[
+permit "now" { action = "read", on = "visits",
+  when = hours("%s", ctx.clinic_tz) }
+permit "later" { action = "read", on = "codes",
+  when = hours("%s", ctx.clinic_tz) }
+]]):format(window(-1), window(3)))
+    as("x", function(c)
+      assert(c:query("select * from visits"))
+      live.refused("denied", c:query("select * from codes"))
+    end, { clinic_tz = "Etc/UTC" })
+    as("x", function(c)
+      live.refused("denied", c:query("select * from visits"))
+    end, { clinic_tz = "Nowhere/Land" })
+    as("x", function(c)
+      live.refused("denied", c:query("select * from visits"))
+    end)
+  end)
+
+  it("hold in the next operation once they are saved", function()
+    open "access_reload"
+    as("doctor", function(c)
+      assert(c:query("select * from visits"))
+      save("access", (ACCESS:gsub('{ "patients", "visits" }', '"patients"')))
+      live.until_(function()
+        return not c:query("select * from visits")
+      end, 10, "the new rules")
+      save("access", ACCESS)
+      live.until_(function()
+        return c:query("select * from visits")
+      end, 10, "the old ones")
+    end)
+  end)
+
+  it("hold inside transactions, streams and common table expressions",
+    function()
+      open "access_places"
+      as("nurse", function(c)
+        local notes = {}
+        assert(c:transaction(function(tx)
+          notes[1] = column(tx:query("with p as (select * from patients) "
+            .. "select note from p order by id"), "note")
+          return true
+        end))
+        for row in c:rows("select note from patients order by id") do
+          notes[#notes + 1] = tostring(row.note)
+        end
+        assert.same({ "- n2", "nil", "n2" }, notes)
+      end, { locations = { "w2" } })
+    end)
+
+  it("never mix clinics, roles or places that ask the same at once",
+    function()
+      open "access_mixed"
+      local want = {
+        { A, "doctor", nil, "n1 n2" }, { A, "nurse", "w1", "n1 -" },
+        { A, "nurse", "w2", "- n2" }, { A, "nurse", nil, "- -" },
+        { B, "doctor", nil, "n3" }, { B, "nurse", "w1", "n3" },
+        { B, "nurse", "w2", "-" } }
+      local tasks = {}
+      for i = 1, 28 do
+        local w = want[(i - 1) % #want + 1]
+        tasks[i] = lunate.spawn(function()
+          for _ = 1, 20 do
+            assert.equal(w[4], as(w[2], function(c)
+              return column(c:query(
+                "select note from patients where id > $1 order by id", 0),
+                "note")
+            end, { tenant = w[1], locations = w[3] and { w[3] } }))
+          end
+          return true
+        end)
+      end
+      for _, task in ipairs(tasks) do
+        assert(task:join())
+      end
+    end)
+end)
