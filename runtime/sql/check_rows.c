@@ -321,14 +321,20 @@ check_values(struct check *c, const struct insert *in, struct pair p,
 	return check_rest(c, p, but, at);
 }
 
-/* The names that items are given stay. */
+/* The names that items are given stay, and what is added has none: ORDER BY
+ * could mean it. */
 static int
-same_items(struct check *c, struct pair p, unsigned n)
+same_items(struct check *c, struct pair p, const struct insert *in)
 {
+	unsigned n = in->ncolumns;
+
 	for (unsigned i = 0; i < n; i++)
 		if (!tree_alike(tree_item(p.a, "target_list", i),
 				tree_item(p.b, "target_list", i)))
 			return check_fail(c, "an item goes by another name");
+	if (in->adds &&
+	    tree_str(tree_item(p.b, "target_list", n), "name")[0] != 0)
+		return check_fail(c, "what was added has a name");
 	return 0;
 }
 
@@ -357,8 +363,8 @@ check_query(struct check *c, const struct insert *in, struct pair p,
 			return c->e->code;
 		return check_rest(c, p, arms, at);
 	}
-	if (check_row(c, in, &r, at) < 0 ||
-	    same_items(c, p, in->ncolumns) < 0 || check_from(c, p, at) < 0)
+	if (check_row(c, in, &r, at) < 0 || same_items(c, p, in) < 0 ||
+	    check_from(c, p, at) < 0)
 		return c->e->code;
 	return check_rest(c, p, but, at);
 }

@@ -140,6 +140,108 @@ static const char *const tenant_corpus[] = {
 	"update set (n, note) = (select n, 'x' from items limit 1)",
 	"with x as (select 1 a) merge into visits v using x on v.n = x.a when "
 	"matched then update set n = 2",
+	"select count(*), sum(n), min(note) from visits",
+	"select v.n, i.n, p.name, m.patient_id, c.id from visits v join items "
+	"i on i.visit_id = v.id join patients p on p.id = v.id join members m "
+	"on m.patient_id = p.id left join codes c on c.a = v.n",
+	"select v.n, x.n from visits v left join (items x join codes c on c.a "
+	"= x.n) on x.visit_id = v.id where v.n > 0",
+	"select v.n, count(i.n), max(p.name) from visits v left join items i "
+	"on i.visit_id = v.id left join patients p on p.id = v.id group by "
+	"v.id order by v.n",
+	"select v.note, p.name, count(*) from patients p right join visits v "
+	"on v.id = p.id group by v.id, p.name",
+	"select v.n, (select p.name from patients p where p.id = v.id), array("
+	"select i.n from items i where i.visit_id = v.id order by 1) from "
+	"visits v",
+	"select v.n from visits v where not exists (select 1 from items i "
+	"where i.visit_id = v.id and i.n = 2)",
+	"select n from visits where n = any (select n from items) and n <> all "
+	"(select a from codes)",
+	"select n from visits where n not in (select a from codes) and "
+	"clinic_id = $1",
+	"select n from visits where (id, n) in (select visit_id, n from "
+	"items)",
+	"select case when n > (select avg(n) from visits) then note else "
+	"'low' end from visits",
+	"select p.name, v.n, row_number() over (partition by p.id order by "
+	"v.n) from patients p, visits v where v.id = p.id",
+	"select n, count(*) over (), lag(n) over (order by n) from visits",
+	"select v.n from visits v full join codes c on c.a = v.n where v.n is "
+	"not null or c.a > 1",
+	"select a.n, b.n, c.n from visits a left join visits b on b.n = a.n + "
+	"1 right join visits c on c.n = a.n",
+	"select x.n, y.name from (select id, n from visits where n > 1) x "
+	"left join (select id, name from patients) y on y.id = x.id",
+	"select l.n from patients p left join lateral (select v.n from visits "
+	"v where v.id = p.id order by v.n limit 2) l on true",
+	"select n from visits union select n from items union all select a "
+	"from codes",
+	"(select n from visits order by n limit 2) union all (select n from "
+	"items order by n desc limit 1) order by 1",
+	"select n from visits except all select n from items",
+	"select id from patients intersect select patient_id from members",
+	"with a as (select n from visits), b as materialized (select n from "
+	"items), c as (select a.n from a join b on a.n = b.n) select * from c "
+	"where n in (select n from a)",
+	"with recursive t as (select id, n, 1 as depth from visits where n = 1 "
+	"union all select v.id, v.n, t.depth + 1 from visits v join t on v.n "
+	"= t.n + 1) select n, depth from t",
+	"with u as (update visits set n = n + 100 where n > 1 returning id, n)"
+	", d as (delete from items where n = 2 returning visit_id) select u.n "
+	"from u join d on d.visit_id = u.id",
+	"with gone as (delete from visits where n = $1 returning id, n) insert "
+	"into visits (id, n) select id, n + 50 from gone returning n",
+	"with m as (select max(n) as top from visits) update visits set n = "
+	"m.top + n from m where visits.n < m.top returning visits.n",
+	"select n from visits where note like '1%' or note ilike 'x%'",
+	"select distinct v.n, m.clinic_id from visits v join members m on "
+	"m.patient_id = v.id",
+	"select n, grouping(n) from visits group by rollup (n)",
+	"select note, sum(n) from visits group by note having sum(n) > (select "
+	"min(n) from items)",
+	"select * from visits v tablesample bernoulli (60) repeatable (7)",
+	"select n from visits order by n desc offset 1 limit 2",
+	"select n from visits order by n fetch first 2 rows with ties",
+	"select coalesce(v.n, 0) + coalesce(i.n, 0) from visits v left join "
+	"items i on i.visit_id = v.id and i.n > 1",
+	"select v from visits v where v.n in (1, 2)",
+	"select p.name from patients p where p.id = $1 or p.name = $2",
+	"select p.id from patients p for update",
+	"select m.* from members m join patients p on p.id = m.patient_id "
+	"where m.clinic_id <> $1",
+	"update visits set note = (select max(name) from patients) where n in "
+	"(select n from items)",
+	"update items i set n = v.n from visits v where v.id = i.visit_id and "
+	"v.n > 1",
+	"update patients p set name = 'seen' from visits v where v.id = p.id "
+	"returning p.name, v.n",
+	"update visits set n = n + 10 where not exists (select from items i "
+	"where i.visit_id = visits.id and i.n = 2) or n = 3",
+	"delete from visits where n > 1 or note = 'x' returning *",
+	"delete from items using visits v where v.id = visit_id and v.n = 2 "
+	"returning items.n",
+	"delete from members where patient_id = $1",
+	"insert into visits (id, n) values ($1, 70), ($1, 71) on conflict "
+	"(clinic_id, n) do nothing",
+	"insert into visits (n, note) select n + 40, note from visits where n "
+	"> 1 returning n, clinic_id",
+	"insert into visits (n) values (2), (60) on conflict (clinic_id, n) do "
+	"update set note = visits.note || 'again' where visits.n < 4",
+	"insert into items (visit_id, n) values ($1, 9) returning n",
+	"insert into items select v.id, v.n + 1 from visits v where v.n < 3",
+	"insert into patients (name, id) values ('new', $1)",
+	"merge into visits v using items i on v.id = i.visit_id and i.n = 1 "
+	"when matched and v.n > 1 then update set note = 'm' when matched "
+	"then delete",
+	"merge into visits v using (select 80 as n) s on v.n = s.n when not "
+	"matched then insert (n, note) values (s.n, 'new')",
+	"merge into items i using codes c on i.n = c.a when matched then "
+	"update set n = c.id",
+	"select true and n > 1 and (note = '1' or note = '2') from visits",
+	"select n from visits where true",
+	"select sub.c from (select count(*) as c from visits group by n) sub",
+	"values ((select count(*) from visits), (select count(*) from items))",
 };
 
 #define TENANT_CORPUS_N (sizeof(tenant_corpus) / sizeof(*tenant_corpus))

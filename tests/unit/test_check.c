@@ -538,6 +538,15 @@ test_a_value_at_another_place_is_refused(void **state)
 	limits = NULL;
 }
 
+/* ORDER BY would mean the tenant instead of the column of that name. */
+static void
+test_a_name_for_the_tenant_that_is_added_is_refused(void **state)
+{
+	refuses("insert into visits (n) select a from codes order by id",
+		"insert into clinic.visits (n, clinic_id) select a, "
+		"$1::pg_catalog.uuid AS id from clinic.codes order by id");
+}
+
 int
 main(void)
 {
@@ -556,6 +565,8 @@ main(void)
 		cmocka_unit_test(
 			test_what_the_rewriter_should_refuse_is_refused),
 		cmocka_unit_test(test_a_value_at_another_place_is_refused),
+		cmocka_unit_test(
+			test_a_name_for_the_tenant_that_is_added_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
