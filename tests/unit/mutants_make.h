@@ -290,8 +290,15 @@ mut_case(struct mutants *m, size_t k)
 
 	then = when.j + 1;
 	other = mut_until(m, then, MUT_WORDS("ELSE"));
-	if (end >= m->n || other >= end)
+	if (end >= m->n || other > end)
 		return;
+	if (other == end) { /* a mask */
+		mut_edit(m, MUTANT_MASK, MUT_SPAN(when.i, when.j), "true");
+		mut_wrap(m, MUTANT_MASK, when, "NOT (%s)");
+		mut_wrap(m, MUTANT_MASK, when, "(%s) IS NOT NULL");
+		mut_wrap(m, MUTANT_MASK, MUT_SPAN(then, end), "%s ELSE %s");
+		return;
+	}
 	mut_edit(m, MUTANT_RAISE, MUT_SPAN(when.i, when.j), "true");
 	mut_wrap(m, MUTANT_RAISE, when, "NOT (%s)");
 	mut_wrap(m, MUTANT_RAISE, when, "(%s OR true)");

@@ -48,9 +48,10 @@ fuzz_fault(const char *what, int line, const char *text)
 
 /* ---- the rules --------------------------------------------------------- */
 
-static const struct tenant_part fuzz_small[] = {{"", TENANT_PART_ROW, 0},
-						{".n < ", TENANT_PART_VALUE, 0},
-						{"", TENANT_PART_END, 0}};
+static const struct tenant_part fuzz_small[] = {
+	{"", TENANT_PART_ROW, 0},
+	{".\"n\" < ", TENANT_PART_VALUE, 0},
+	{"", TENANT_PART_END, 0}};
 static const struct tenant_mask fuzz_mask[] = {{.column = "n"}};
 static const struct tenant_limit fuzz_limit_list[] = {{.schema = "clinic",
 						       .name = "visits",
@@ -135,7 +136,7 @@ fuzz_table(const struct fuzz *f, const struct tree_walk *w)
 	const char *name = tree_str(w->node, "relname"), *sql = f->ask.after;
 	const struct tree_node *in = fuzz_around(w, &field);
 	const struct tenant_table *rule = tenant_find(&f->rules, schema, name);
-	unsigned param = f->text.own_params + 1;
+	unsigned param = f->text.tenant_param;
 
 	if (schema[0] == 0 && tree_walk_cte(w, name) != NULL)
 		return;
@@ -144,6 +145,7 @@ fuzz_table(const struct fuzz *f, const struct tree_walk *w)
 		FUZZ_HOLDS(strcmp(field, "relation") != 0, sql);
 		return;
 	}
+	FUZZ_HOLDS(param == f->text.own_params + 1, sql);
 	if (tree_kind(in) == TREE_INSERT)
 		FUZZ_HOLDS(fuzz_has_param(in, param), sql);
 	else if (tree_kind(in) == TREE_MERGE)
@@ -232,6 +234,8 @@ fuzz_rewrite(struct fuzz *f, unsigned flags)
 				    .limits = ask.limits,
 				    .shape = ask.shape,
 				    .tenant_param = f->text.tenant_param,
+				    .nvalues = f->text.nvalues,
+				    .values = f->text.values,
 				    .fence = ask.fence};
 	return tree_parse(f->text.sql, f->text.len, &f->after, &f->e) == 0;
 }

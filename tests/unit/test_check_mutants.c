@@ -32,29 +32,26 @@
 
 enum mode { ONE, SET, LIMITED, MODES };
 
-static const struct tenant_part small_n[] = {{"", TENANT_PART_ROW, 0},
-					     {".n < ", TENANT_PART_VALUE, 0},
-					     {"", TENANT_PART_END, 0}};
-static const struct tenant_mask no_note[] = {{.column = "note"}};
-static const struct tenant_limit limit_list[] = {{.schema = "clinic",
-						  .name = "visits",
-						  .action = TENANT_READ,
-						  .parts = small_n,
-						  .nparts = 3,
-						  .masks = no_note,
-						  .nmasks = 1},
-						 {.schema = "clinic",
-						  .name = "items",
-						  .action = TENANT_READ,
-						  .parts = small_n,
-						  .nparts = 3},
-						 {.schema = "clinic",
-						  .name = "visits",
-						  .action = TENANT_UPDATE,
-						  .parts = small_n,
-						  .nparts = 3}};
+static const struct tenant_part small_n[] = {
+	{"", TENANT_PART_ROW, 0},
+	{".\"n\" < ", TENANT_PART_VALUE, 0},
+	{"", TENANT_PART_END, 0}};
+static const struct tenant_mask some_notes[] = {
+	{.column = "note", .parts = small_n, .nparts = 3}};
+static const struct tenant_mask no_names[] = {{.column = "name"}};
+
+#define LIMIT(table, what) \
+	.schema = "clinic", .name = table, .action = TENANT_##what
+#define SMALL .parts = small_n, .nparts = 3
+
+static const struct tenant_limit limit_list[] = {
+	{LIMIT("visits", READ), SMALL, .masks = some_notes, .nmasks = 1},
+	{LIMIT("items", READ), SMALL},
+	{LIMIT("patients", READ), .masks = no_names, .nmasks = 1},
+	{LIMIT("visits", UPDATE), SMALL},
+	{LIMIT("items", DELETE), SMALL}};
 static const struct tenant_limits limits = {
-	.nlimits = 3, .nvalues = 1, .limits = limit_list};
+	.nlimits = 5, .nvalues = 1, .limits = limit_list};
 
 struct work {
 	struct tree *before, *after;
@@ -89,6 +86,8 @@ rewrite(struct work *w, const char *sql, bool fence)
 				    .limits = ask.limits,
 				    .shape = ask.shape,
 				    .tenant_param = w->text.tenant_param,
+				    .nvalues = w->text.nvalues,
+				    .values = w->text.values,
 				    .fence = fence};
 	if (tree_parse(w->text.sql, w->text.len, &w->after, &e) < 0)
 		fail_msg("%s: %s", w->text.sql, e.text);
@@ -137,9 +136,9 @@ fill(struct work *w, struct live_question *q, int set)
 
 	for (int i = 0; i < q->nvalues; i++) {
 		q->values[i] = value_of(q->types[i], set, i);
-		if (w->text.tenant_param == 0 || (unsigned)i < own)
+		if ((unsigned)i < own)
 			continue;
-		if ((unsigned)i == own)
+		if ((unsigned)i + 1 == w->text.tenant_param)
 			q->values[i] = w->mode == SET ? "{" LIVE_A "}" : LIVE_A;
 		else
 			q->values[i] = "4";
