@@ -177,6 +177,15 @@ access_weigh(const struct access_ask *ask, const struct access_rule *r,
 
 /* ---- all of them ------------------------------------------------------- */
 
+/* Does a rule that leaves it to the row count for this one? */
+static bool
+counts(const struct deciding *d, const struct access_rule *r)
+{
+	enum expr_truth says = expr_eval(r->when, d->ask->who, NULL);
+
+	return r->forbids ? says != EXPR_NO : says == EXPR_YES;
+}
+
 static void
 count(struct deciding *d, const struct access_rule *r)
 {
@@ -191,6 +200,8 @@ count(struct deciding *d, const struct access_rule *r)
 	}
 	if (w.fault.at != NULL && r->forbids)
 		d->broken = r;
+	if (w.weight == ACCESS_SOME && d->row)
+		w.weight = counts(d, r) ? ACCESS_WHOLE : ACCESS_VOID;
 	if (w.weight == ACCESS_APART || w.weight == ACCESS_VOID)
 		return;
 	c = r->forbids ? &d->forbids[d->nforbids++]
@@ -314,28 +325,50 @@ denied(struct deciding *d)
 	return d->npermits == 0;
 }
 
-void
-access_decide(const struct access_ask *ask, struct arena *a,
-	      struct access_verdict *out)
+static void
+decide(struct deciding *d)
 {
+	const struct access_ask *ask = d->ask;
 	struct access_ask look = *ask;
+	struct deciding reads = *d;
 	struct expr_sql sql;
-	struct deciding d = {.ask = ask, .a = a, .out = out, .sql = &sql},
-			reads = d;
 
 	assert(ask->who->row.table != NULL);
-	*out = (struct access_verdict){0};
 	look.action = TENANT_READ;
 	look.columns = ask->reads;
 	look.ncolumns = ask->nreads;
 	reads.ask = &look;
-	count_all(&d);
+	/* A row that is not there yet has nothing to look at. */
+	reads.row = d->row && ask->action != TENANT_INSERT;
+	d->sql = reads.sql = &sql;
+	count_all(d);
 	if (ask->nreads > 0)
 		count_all(&reads);
-	if (denied(&d) || (ask->nreads > 0 && denied(&reads)))
+	if (denied(d) || (ask->nreads > 0 && denied(&reads)))
 		return;
-	expr_sql_init(&sql, a);
+	expr_sql_init(&sql, d->a);
 	sql.first_value = ask->first_value;
-	access_allow(&d, ask->nreads > 0 ? &reads : NULL);
+	access_allow(d, ask->nreads > 0 ? &reads : NULL);
 	expr_sql_fini(&sql);
+}
+
+void
+access_decide(const struct access_ask *ask, struct arena *a,
+	      struct access_verdict *out)
+{
+	struct deciding d = {.ask = ask, .a = a, .out = out};
+
+	*out = (struct access_verdict){0};
+	decide(&d);
+}
+
+void
+access_decide_row(const struct access_ask *ask, struct arena *a,
+		  struct access_verdict *out)
+{
+	struct deciding d = {.ask = ask, .a = a, .out = out, .row = true};
+
+	assert(ask->who->row.values != NULL);
+	*out = (struct access_verdict){0};
+	decide(&d);
 }

@@ -157,6 +157,12 @@ struct access_verdict {
 void access_decide(const struct access_ask *ask, struct arena *a,
 		   struct access_verdict *out);
 
+/* Of the row that ask->who has the values of, as the limit says of it in SQL:
+ * whether it is allowed, because of what, and which of its cells are not seen
+ * (masks without parts). */
+void access_decide_row(const struct access_ask *ask, struct arena *a,
+		       struct access_verdict *out);
+
 /* What one rule by itself comes to: a permit that counts permits, a forbid that
  * counts forbids. */
 enum access_weight {

@@ -21,6 +21,7 @@ struct deciding {
 	struct access_verdict *out;
 	struct counted *permits, *forbids;
 	unsigned npermits, nforbids;
+	bool row; /* one row is asked about, and nothing left to it */
 	const struct access_rule *broken; /* a forbid at fault */
 	struct expr_sql *sql;
 	unsigned terms; /* of the conjunction in the making */
