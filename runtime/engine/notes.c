@@ -9,7 +9,9 @@
 #include "limits.h"
 #include "op.h"
 #include "redact.h"
+#include "refusal.h"
 #include "runtime.h"
+#include "vocab.h"
 
 #define SQL_IN_LOG 200
 #define SQL_IN_EVENT 300
@@ -147,6 +149,13 @@ waited_ms(const struct op *op)
 	return (double)(op->req.sent_us - op->began_us) / 1e3;
 }
 
+/* Of the rules it obeyed; 0: it ended before it had any. */
+static json_int_t
+generation_of(const struct op *op)
+{
+	return op->rules != NULL ? (json_int_t)op->rules->id : 0;
+}
+
 static void
 log_slow(struct worker *w, const struct op *op, int64_t threshold_ms)
 {
@@ -162,6 +171,7 @@ log_slow(struct worker *w, const struct op *op, int64_t threshold_ms)
 		 LOG_INT("ms", op->took_us / 1000),
 		 LOG_INT("waited_ms", (int64_t)waited_ms(op)),
 		 LOG_INT("threshold_ms", threshold_ms), LOG_STR("sql", sql.at),
+		 LOG_INT("generation", generation_of(op)),
 		 LOG_INT("active", s.active), LOG_INT("total", s.total),
 		 LOG_INT("waiting", s.waiting));
 	str_fini(&sql);
@@ -177,12 +187,13 @@ raise_slow(struct worker *w, const struct op *op, enum event_type type,
 		return;
 	pool_stats(w->pool, &s);
 	raise_op(w, type, op,
-		 json_pack("{sf sf so sI sf si si}", "queryTime",
+		 json_pack("{sf sf so sI sf si si sI}", "queryTime",
 			   (double)op->took_us / 1e3, "waitTime", waited_ms(op),
 			   "query", sql_text(op), "threshold",
 			   (json_int_t)threshold_ms, "poolUtilization",
 			   utilization(w, &s), "activeConnections", s.active,
-			   "queueLength", s.waiting));
+			   "queueLength", s.waiting, "generation",
+			   generation_of(op)));
 }
 
 /* A statement above both thresholds is told once, as the worse. */
@@ -210,13 +221,14 @@ raise_error(struct worker *w, const struct op *op)
 	if (!events_wanted(w->rt->events, EVENT_ERROR))
 		return;
 	raise_op(w, EVENT_ERROR, op,
-		 json_pack("{s{so ss ss} so s{ss si sb sf}}", "error",
+		 json_pack("{s{so ss ss} so s{ss si sb sf sI}}", "error",
 			   "message", event_text(op->err.text), "code",
 			   op->err.sqlstate, "name", err_word(op->err.code),
 			   "operation", sql_text(op), "context", "class",
 			   classes[op->cls], "attempts", op->attempts,
 			   "transaction", op->tx != NULL, "queryTime",
-			   (double)op->took_us / 1e3));
+			   (double)op->took_us / 1e3, "generation",
+			   generation_of(op)));
 }
 
 /* All who wait learn of it at about the same time: told once in a while. */
@@ -229,6 +241,25 @@ raise_exhausted(struct worker *w, const struct op *op)
 		return;
 	w->exhausted_told_us = now;
 	raise_pool(w, EVENT_EXHAUSTED, op->err.text);
+}
+
+/* Who is refused is told why; who keeps the rules learns of it here. */
+static void
+log_refused(struct worker *w, const struct op *op)
+{
+	enum refusal why = refusal_of(&op->err);
+	struct str sql;
+
+	if (op->err.code != LUNATE_EDENIED || why == REFUSALS_N ||
+	    !log_wants(&w->rt->log, LOG_AT_INFO))
+		return;
+	str_init(&sql);
+	redact_sql(&sql, op->sql, op->len, SQL_IN_LOG);
+	log_info(&w->rt->log, "policy", "statement refused",
+		 LOG_STR("why", refusal_word(why)),
+		 LOG_INT("generation", generation_of(op)),
+		 LOG_STR("sql", sql.at));
+	str_fini(&sql);
 }
 
 void
@@ -253,9 +284,34 @@ void
 notes_op(struct worker *w, const struct op *op)
 {
 	note_slow(w, op);
+	log_refused(w, op);
 	if (op->err.code == 0 || op->err.code == LUNATE_ECANCELLED)
 		return;
 	raise_error(w, op);
 	if (op->err.code == LUNATE_EPOOL)
 		raise_exhausted(w, op);
+}
+
+/* ---- policies ----------------------------------------------------------- */
+
+void
+notes_failed(struct worker *w, const struct notes_failure *f)
+{
+	const struct vocab_file *file = &vocab_files[f->file];
+	enum event_type type = file->guard ? EVENT_POLICY_ALARM
+					   : EVENT_POLICY_FAILED;
+
+	log_at(&w->rt->log, file->guard ? LOG_AT_ERROR : LOG_AT_WARN, "policy",
+	       "a function of a policy file failed",
+	       LOG_STR("file", file->name),
+	       LOG_INT("generation", (int64_t)f->generation),
+	       LOG_STR("denied", file->guard ? "yes" : "no"),
+	       LOG_STR("why", f->why->text));
+	if (!events_wanted(w->rt->events, type))
+		return;
+	raise_event(w, type, NULL,
+		    json_pack("{sI ss sb so}", "generation",
+			      (json_int_t)f->generation, "file", file->name,
+			      "denied", (int)file->guard, "message",
+			      event_text(f->why->text)));
 }

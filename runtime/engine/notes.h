@@ -15,6 +15,13 @@
 struct op;
 struct worker;
 
+/* A function of a policy file that failed. */
+struct notes_failure {
+	unsigned file; /* place in vocab_files */
+	uint64_t generation;
+	const struct err *why;
+};
+
 /* For pool_on_note(); `arg` is the worker. */
 void notes_pool(void *arg, enum pool_note n, const char *text);
 
@@ -24,5 +31,8 @@ void notes_access_fault(struct worker *w, const char *text);
 
 /* An operation has ended: was it slow, did it fail? */
 void notes_op(struct worker *w, const struct op *op);
+
+/* Of a guard: an alarm, for something was denied because of it. */
+void notes_failed(struct worker *w, const struct notes_failure *f);
 
 #endif

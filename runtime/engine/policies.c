@@ -2,58 +2,18 @@
 #include "policies.h"
 
 #include <inttypes.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/time.h>
 
 #include "access.h"
+#include "hook.h"
 #include "load.h"
-#include "loop.h"
 #include "mem.h"
-#include "str.h"
-#include "texts.h"
-#include "vocab.h"
+#include "policies_int.h"
 #include "watch.h"
 #include "watchdog.h"
-
-/* Of a generation: where its rules came from. */
-struct past {
-	uint64_t generation;
-	struct texts *texts; /* pinned */
-	int64_t wall_us;
-	char why[48]; /* "start", "saved", "use 3" */
-};
-
-struct policies {
-	unsigned magic;
-#define POLICIES_MAGIC 0x9011c1e5
-	char *folder, *schema;
-	int64_t max_stale_us;
-	struct rules_source *rules;
-	struct rules *base;
-	struct log *log;
-	struct events *events;
-	struct watchdog *dog;
-
-	pthread_mutex_t lock; /* of all that follows */
-	struct past history[POLICIES_HISTORY];
-	unsigned npast;
-	uint64_t looked_at; /* hash of the folder when it was read last */
-	struct err broken;  /* code 0: it is not */
-	int64_t broken_us;  /* since when; loop clock */
-	bool closed;	    /* because it was broken for too long */
-	bool told_barrier;
-	unsigned told_not_yet; /* rules->not_yet, when it was told last */
-
-	/* of the thread alone */
-	pthread_t thread;
-	struct loop *loop;
-	struct watch *watch;
-	struct loop_timer stale;
-	struct loop_letter stop;
-};
 
 static int64_t
 wall_us(void)
@@ -62,68 +22,6 @@ wall_us(void)
 
 	gettimeofday(&t, NULL);
 	return (int64_t)t.tv_sec * 1000000 + t.tv_usec;
-}
-
-/* ---- news -------------------------------------------------------------- */
-
-static void
-tell(struct policies *p, enum event_type type, json_t *payload)
-{
-	const struct event_news news = {
-		.type = type, .wall_us = wall_us(), .payload = payload};
-
-	events_raise(p->events, &news);
-}
-
-static void
-tell_loaded(struct policies *p, const struct past *at)
-{
-	/* That a start went well is no news. */
-	log_at(p->log, p->npast > 1 ? LOG_AT_INFO : LOG_AT_DEBUG, "policy",
-	       "policies in force",
-	       LOG_INT("generation", (int64_t)at->generation),
-	       LOG_STR("folder", p->folder), LOG_STR("why", at->why));
-	if (events_wanted(p->events, EVENT_POLICY_LOADED))
-		tell(p, EVENT_POLICY_LOADED,
-		     json_pack("{sI so ss}", "generation",
-			       (json_int_t)at->generation, "folder",
-			       event_text(p->folder), "why", at->why));
-}
-
-static void
-tell_refused(struct policies *p, uint64_t generation, const struct err *e)
-{
-	log_error(p->log, "policy",
-		  "the policy folder is refused; the rules in force stay",
-		  LOG_INT("generation", (int64_t)generation),
-		  LOG_STR("why", e->text));
-	if (events_wanted(p->events, EVENT_POLICY_REFUSED))
-		tell(p, EVENT_POLICY_REFUSED,
-		     json_pack("{sI so so}", "generation",
-			       (json_int_t)generation, "folder",
-			       event_text(p->folder), "message",
-			       event_text(e->text)));
-}
-
-/* Once, and when it is about other files: not with every save. */
-static void
-tell_not_yet(struct policies *p, const struct rules *r)
-{
-	struct str files;
-
-	if (r->not_yet == p->told_not_yet)
-		return;
-	p->told_not_yet = r->not_yet;
-	str_init(&files);
-	for (unsigned i = 0; i < VOCAB_FILES; i++)
-		if (r->not_yet & (1u << i))
-			str_addf(&files, "%s%s", files.len > 0 ? ", " : "",
-				 vocab_files[i].name);
-	if (files.len > 0)
-		log_warn(p->log, "policy",
-			 "declarations without effect in this version",
-			 LOG_STR("files", files.at));
-	str_fini(&files);
 }
 
 /* ---- loading ----------------------------------------------------------- */
@@ -171,13 +69,22 @@ hold_back(struct policies *p, struct isolation_rules *i)
 	i->mode = ISOLATION_REWRITE;
 }
 
-static int
-load(struct policies *p, struct texts *t, struct rules **out, struct err *e)
+static struct load_ask
+asking(struct policies *p, struct texts *t)
 {
-	const struct load_ask ask = {.texts = t,
-				     .schema = p->schema,
-				     .base = p->base,
-				     .watchdog = p->dog};
+	return (struct load_ask){.texts = t,
+				 .schema = p->schema,
+				 .base = p->base,
+				 .watchdog = p->dog,
+				 .workers = (unsigned)__atomic_load_n(
+					 &p->wanted, __ATOMIC_RELAXED)};
+}
+
+int
+policies_load(struct policies *p, struct texts *t, struct rules **out,
+	      struct err *e)
+{
+	const struct load_ask ask = asking(p, t);
 
 	if (load_rules(&ask, out, e) < 0)
 		return e->code;
@@ -201,17 +108,19 @@ remember(struct policies *p, const struct past *one)
 	p->history[p->npast++] = *one;
 }
 
-/* Takes the rules. */
-static uint64_t
-publish(struct policies *p, struct rules *r, const char *why)
+uint64_t
+policies_publish(struct policies *p, struct rules *r, const char *why)
 {
 	struct past one = {.texts = texts_pin(r->texts), .wall_us = wall_us()};
+	struct texts *before = p->npast > 0 ? p->history[p->npast - 1].texts
+					    : NULL;
 
 	snprintf(one.why, sizeof(one.why), "%s", why);
-	tell_not_yet(p, r);
+	policies_tell_not_yet(p, r);
 	one.generation = rules_publish(p->rules, r);
+	policies_counted(p, before, one.generation, one.texts);
 	remember(p, &one);
-	tell_loaded(p, &one);
+	policies_tell_loaded(p, &one);
 	return one.generation;
 }
 
@@ -231,12 +140,11 @@ set_broken(struct policies *p, const struct err *e)
 	if (p->broken.code == 0)
 		p->broken_us = loop_clock_us();
 	p->broken = *e;
-	tell_refused(p, in_force(p), e);
+	policies_tell_refused(p, in_force(p), e);
 }
 
-/* The texts that the rules in force were made of; 0: none. */
-static uint64_t
-hash_in_force(const struct policies *p)
+uint64_t
+policies_hash(const struct policies *p)
 {
 	return p->npast > 0 && !p->closed ? p->history[p->npast - 1].texts->hash
 					  : 0;
@@ -255,17 +163,16 @@ take(struct policies *p, struct texts *t, const char *why, struct err *e)
 {
 	struct rules *r;
 
-	p->looked_at = t->hash;
-	if (t->hash == hash_in_force(p)) {
+	if (t->hash == policies_hash(p)) {
 		set_whole(p);
 		return 0;
 	}
-	if (load(p, t, &r, e) < 0) {
+	if (policies_load(p, t, &r, e) < 0) {
 		set_broken(p, e);
 		return e->code;
 	}
 	set_whole(p);
-	publish(p, r, why);
+	policies_publish(p, r, why);
 	return 0;
 }
 
@@ -282,8 +189,11 @@ refresh(struct policies *p, bool always, const char *why, struct err *e)
 		set_broken(p, e);
 		return e->code;
 	}
-	if (always || t->hash != p->looked_at || p->broken.code != 0)
+	if (always || t->hash != p->looked_at || p->broken.code != 0) {
+		p->looked_at = t->hash;
+		t = policies_mend(p, t);
 		rc = take(p, t, why, e);
+	}
 	texts_unpin(&t);
 	return rc;
 }
@@ -322,11 +232,12 @@ use(struct policies *p, uint64_t earlier, struct err *e)
 			       "generation %" PRIu64 " is not kept; those that "
 			       "are: the last %d, see `lunate ctl policy`",
 			       earlier, POLICIES_HISTORY);
-	if (load(p, past->texts, &r, e) < 0)
+	if (policies_load(p, past->texts, &r, e) < 0)
 		return e->code;
 	snprintf(why, sizeof(why), "use %" PRIu64, earlier);
 	set_whole(p);
-	publish(p, r, why);
+	policies_forget_asides(p);
+	policies_publish(p, r, why);
 	return 0;
 }
 
@@ -369,11 +280,11 @@ close_all(struct policies *p)
 		  LOG_INT("generation", (int64_t)generation),
 		  LOG_STR("why", p->broken.text));
 	if (events_wanted(p->events, EVENT_POLICY_STALE))
-		tell(p, EVENT_POLICY_STALE,
-		     json_pack("{sI so so}", "generation",
-			       (json_int_t)generation, "folder",
-			       event_text(p->folder), "message",
-			       event_text(p->broken.text)));
+		policies_tell(p, EVENT_POLICY_STALE,
+			      json_pack("{sI so so}", "generation",
+					(json_int_t)generation, "folder",
+					event_text(p->folder), "message",
+					event_text(p->broken.text)));
 }
 
 #define STALE_TICK_US 1000000
@@ -406,6 +317,41 @@ on_settled(struct watch *w, void *arg, uint64_t changes)
 	pthread_mutex_lock(&p->lock);
 	refresh(p, false, "saved", &e); /* an error was told there */
 	pthread_mutex_unlock(&p->lock);
+}
+
+/* Workers have come since the rules in force were loaded. */
+static void
+on_grow(struct loop_letter *letter)
+{
+	struct policies *p = CONTAINER_OF(letter, struct policies, grow);
+	struct rules *r;
+	struct err e;
+
+	OBJ_CHECK(p, POLICIES_MAGIC);
+	__atomic_store_n(&p->growing, false, __ATOMIC_RELEASE);
+	pthread_mutex_lock(&p->lock);
+	r = rules_pin(p->rules);
+	if (r->hooks != NULL) {
+		const struct load_ask ask = asking(p, r->texts);
+
+		if (load_more(r, &ask, &e) < 0)
+			log_warn(p->log, "policy",
+				 "workers share the policy VMs",
+				 LOG_STR("why", e.text));
+	}
+	rules_unpin(&r);
+	pthread_mutex_unlock(&p->lock);
+}
+
+void
+policies_workers(struct policies *p, int n)
+{
+	OBJ_CHECK(p, POLICIES_MAGIC);
+	if (n <= __atomic_load_n(&p->wanted, __ATOMIC_RELAXED))
+		return;
+	__atomic_store_n(&p->wanted, n, __ATOMIC_RELAXED);
+	if (!__atomic_exchange_n(&p->growing, true, __ATOMIC_ACQ_REL))
+		loop_post(p->loop, &p->grow);
 }
 
 static void
@@ -446,6 +392,8 @@ start(struct policies *p, struct err *e)
 
 	p->loop = loop_new();
 	p->stop.run = on_stop;
+	p->back.run = policies_on_back;
+	p->grow.run = on_grow;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	rc = pthread_create(&p->thread, NULL, thread_main, p);
@@ -465,10 +413,12 @@ free_policies(struct policies *p)
 {
 	for (unsigned i = 0; i < p->npast; i++)
 		texts_unpin(&p->history[i].texts);
+	policies_forget_asides(p);
 	if (p->dog != NULL)
 		watchdog_free(&p->dog);
 	rules_unpin(&p->base);
 	pthread_mutex_destroy(&p->lock);
+	pthread_mutex_destroy(&p->strikes_lock);
 	mem_free(p->folder);
 	mem_free(p->schema);
 	OBJ_FINI(p);
@@ -489,7 +439,9 @@ policies_open(struct policies **out, const struct policies_opts *opts,
 	p->base = rules_pin(opts->rules);
 	p->log = opts->log;
 	p->events = opts->events;
+	p->wanted = opts->workers > 0 ? opts->workers : 1;
 	pthread_mutex_init(&p->lock, NULL);
+	pthread_mutex_init(&p->strikes_lock, NULL);
 	err_clear(e);
 	if (watchdog_new(&p->dog, e) < 0 || refresh(p, true, "start", e) < 0 ||
 	    start(p, e) < 0) {
@@ -510,61 +462,4 @@ policies_close(struct policies **pp)
 	pthread_join(p->thread, NULL);
 	loop_free(&p->loop);
 	free_policies(p);
-}
-
-/* ---- what it tells ----------------------------------------------------- */
-
-static json_t *
-hash_text(uint64_t hash)
-{
-	char text[20];
-
-	snprintf(text, sizeof(text), "%016" PRIx64, hash);
-	return json_string(text);
-}
-
-static json_t *
-past_json(const struct past *past)
-{
-	return json_pack("{sI so sf ss}", "generation",
-			 (json_int_t)past->generation, "hash",
-			 hash_text(past->texts->hash), "at",
-			 (double)past->wall_us / 1e6, "why", past->why);
-}
-
-static json_t *
-not_yet_json(const struct rules *r)
-{
-	json_t *list = json_array();
-
-	for (unsigned i = 0; i < VOCAB_FILES; i++)
-		if (r->not_yet & (1u << i))
-			json_array_append_new(list,
-					      json_string(vocab_files[i].name));
-	return list;
-}
-
-json_t *
-policies_json(struct policies *p)
-{
-	struct rules *r = rules_pin(p->rules);
-	json_t *history = json_array(), *all;
-	bool broken;
-
-	OBJ_CHECK(p, POLICIES_MAGIC);
-	pthread_mutex_lock(&p->lock);
-	broken = p->broken.code != 0;
-	for (unsigned i = 0; i < p->npast; i++)
-		json_array_append_new(history, past_json(&p->history[i]));
-	all = json_pack(
-		"{so sI so so sf so sb so}", "folder", event_text(p->folder),
-		"generation", (json_int_t)r->id, "hash",
-		hash_text(hash_in_force(p)), "broken",
-		broken ? event_text(p->broken.text) : json_null(), "broken_for",
-		broken ? (double)(loop_clock_us() - p->broken_us) / 1e6 : 0.0,
-		"not_yet", not_yet_json(r), "closed",
-		r->isolation.state == ISOLATION_CLOSED, "history", history);
-	pthread_mutex_unlock(&p->lock);
-	rules_unpin(&r);
-	return all;
 }

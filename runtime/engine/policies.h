@@ -13,6 +13,10 @@
  * delays a loop.  Publishing swaps one pointer: an operation under way keeps
  * its generation, the next one has the new one, on every worker at once.
  *
+ * A file that is no guard and whose functions fail (policy/strikes.h) gives
+ * way to the last text of it that did not, until it is saved again; what the
+ * functions of a guard cannot decide is denied.
+ *
  * Row policies of the database are not looked at by this version: mode "both"
  * is held by the scoped texts alone, as "rewrite" is, and said once; "rls",
  * seal and canary are refused.
@@ -42,6 +46,7 @@ struct policies_opts {
 	const char *folder; /* copied */
 	const char *schema; /* of tables named without; NULL: "public" */
 	int64_t max_stale_ms;
+	int workers;		    /* VMs for functions; 0 is 1 */
 	struct rules_source *rules; /* has its defaults; borrowed */
 	struct log *log;	    /* these two borrowed */
 	struct events *events;
@@ -67,6 +72,13 @@ int policies_reload(struct policies *p, uint64_t *generation, struct err *e);
 MUST_USE
 int policies_use(struct policies *p, uint64_t earlier, uint64_t *generation,
 		 struct err *e);
+
+/* From any thread: there are n workers now, and each wants a VM. */
+void policies_workers(struct policies *p, int n);
+
+/* From any thread: a function of a file (its place in vocab_files) failed in
+ * that generation. */
+void policies_failed(struct policies *p, uint64_t generation, unsigned file);
 
 /* {folder, generation, hash, broken, broken_for, not_yet: [file], history:
  *  [{generation, hash, at, why}]}; broken is null or the error's text. */

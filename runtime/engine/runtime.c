@@ -78,6 +78,7 @@ open_policies(struct runtime *rt, struct err *e)
 		.folder = rt->config.policies,
 		.schema = rt->config.schema,
 		.max_stale_ms = rt->config.policies_max_stale,
+		.workers = (int)rt->config.workers,
 		.rules = &rt->rules,
 		.log = &rt->log,
 		.events = rt->events};
@@ -215,6 +216,10 @@ runtime_join(struct runtime *rt, struct loop *loop)
 
 	runtime_pin(rt);
 	__atomic_add_fetch(&rt->nworkers, 1, __ATOMIC_RELAXED);
+	if (rt->policies != NULL)
+		policies_workers(
+			rt->policies,
+			__atomic_load_n(&rt->nworkers, __ATOMIC_RELAXED));
 	worker_init(w, rt,
 		    __atomic_fetch_add(&rt->last_index, 1, __ATOMIC_RELAXED),
 		    loop);

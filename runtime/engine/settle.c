@@ -9,6 +9,7 @@
 
 #include "runtime.h"
 #include "tx.h"
+#include "verdict.h"
 
 void
 op_nap_over(struct loop_timer *t)
@@ -37,11 +38,10 @@ nap(struct op *op)
 /* What may commit by itself (CALL, DO) may have happened in part, however it
  * ended: it is never repeated. */
 static bool
-may_retry(const struct op *op)
+may_retry(struct op *op)
 {
 	return op->tx == NULL && !(op->stmt->flags & STMT_ALONE) &&
-	       op->attempts <= op->rules->classes[op->cls].retries &&
-	       !op->w->closing;
+	       !op->w->closing && op->attempts <= verdict_retries(op);
 }
 
 /* The server's own limit, or somebody with pg_cancel_backend(): told apart by

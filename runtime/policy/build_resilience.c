@@ -12,7 +12,6 @@
 #include "build.h"
 
 #define LONGEST_S (24.0 * 3600)
-#define MOST_RETRIES 20
 
 /* A time of a field in whole milliseconds; what is there is left alone when
  * the field is not. */
@@ -39,10 +38,14 @@ take_class(const struct decl *d, struct class_rules *c, struct err *e)
 		return e->code;
 	if (v == NULL)
 		return 0;
-	if (!(v->number >= 0 && v->number <= MOST_RETRIES) ||
+	if (v->type == DECL_FUNCTION) {
+		c->retries_by = v->function;
+		return 0;
+	}
+	if (!(v->number >= 0 && v->number <= RULES_RETRIES) ||
 	    v->number != floor(v->number))
 		return decl_fail(e, d, "retries is a whole number from 0 to %d",
-				 MOST_RETRIES);
+				 RULES_RETRIES);
 	c->retries = (int)v->number;
 	return 0;
 }

@@ -56,3 +56,40 @@ decl_fail(struct err *e, const struct decl *d, const char *fmt, ...)
 	return err_set(e, LUNATE_ECONFIG, "%s:%d: %s: %s", d->file, d->line,
 		       d->word->name, text);
 }
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static bool
+same_value(const struct decl_value *a, const struct decl_value *b)
+{
+	if (a->type != b->type || a->yes != b->yes || a->number != b->number ||
+	    a->unit != b->unit || a->line != b->line || a->n != b->n ||
+	    a->function != b->function || !same_text(a->text, b->text))
+		return false;
+	for (unsigned i = 0; i < a->n; i++)
+		if ((a->keys != NULL && strcmp(a->keys[i], b->keys[i]) != 0) ||
+		    !same_value(&a->items[i], &b->items[i]))
+			return false;
+	return true;
+}
+
+bool
+decl_same(const struct decl_list *a, const struct decl_list *b)
+{
+	if (a->present != b->present || a->n != b->n ||
+	    a->functions != b->functions)
+		return false;
+	for (unsigned i = 0; i < a->n; i++) {
+		const struct decl *x = &a->decls[i], *y = &b->decls[i];
+
+		if (x->word != y->word || x->line != y->line ||
+		    !same_text(x->name, y->name) ||
+		    !same_value(&x->fields, &y->fields))
+			return false;
+	}
+	return true;
+}

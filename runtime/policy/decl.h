@@ -16,8 +16,9 @@
  *	all { a, b }                            all(a, b)
  *	hours("Mon-Fri 07:00-19:00", "UTC")     hours("Mon-Fri ...", "UTC")
  *
- * A FUNCTION is kept as one: where a vocabulary allows it, its feature is to
- * come.
+ * A FUNCTION has a number: functions of a folder are counted from 1, file by
+ * file, fields by their names' order, so that each VM that reads the same texts
+ * knows the same function by the same number (hook.h).
  *
  * Memory: everything of a folder lies in one arena.  Thread: immutable.
  */
@@ -35,10 +36,10 @@ enum decl_type {
 	DECL_BOOL,
 	DECL_NUMBER,
 	DECL_TEXT,
-	DECL_LIST, /* {a, b, c} */
-	DECL_MAP,  /* {k = v}, by key (strcmp) */
-	DECL_TERM, /* text is the operator, items its arguments */
-	DECL_FUNCTION,
+	DECL_LIST,     /* {a, b, c} */
+	DECL_MAP,      /* {k = v}, by key (strcmp) */
+	DECL_TERM,     /* text is the operator, items its arguments */
+	DECL_FUNCTION, /* line is that of its definition */
 };
 
 struct decl_value {
@@ -51,6 +52,7 @@ struct decl_value {
 	unsigned n;	  /* LIST, MAP, TERM */
 	const struct decl_value *items;
 	const char *const *keys; /* MAP */
+	unsigned function;	 /* FUNCTION: its number, from 1 */
 	int line;		 /* where it was made; 0: not known */
 };
 
@@ -68,6 +70,7 @@ struct decl_list {
 	bool present; /* the folder has the file */
 	unsigned n;
 	const struct decl *decls;
+	unsigned functions; /* the last number given when it was read */
 };
 
 /* A field of a declaration or of a MAP; NULL when it is not there. */
@@ -80,6 +83,9 @@ bool decl_is(const struct decl_value *map, const char *key, const char *word);
 
 /* A text or a list of them: how many; the first one in *out.  v may be NULL. */
 unsigned decl_texts(const struct decl_value *v, const struct decl_value **out);
+
+/* Do two lists declare the same?  Functions are the same by number and line. */
+bool decl_same(const struct decl_list *a, const struct decl_list *b);
 
 /* LUNATE_ECONFIG, "policies/access.lua:12: permit \"x\": " + text. */
 int decl_fail(struct err *e, const struct decl *d, const char *fmt, ...)

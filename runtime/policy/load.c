@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "build.h"
+#include "hook.h"
 #include "read.h"
 #include "sandbox.h"
 #include "texts.h"
@@ -19,7 +20,8 @@ struct loading {
 	const struct load_ask *ask;
 	struct rules *rules;
 	struct sandbox *sandbox;
-	struct decl_list files[VOCAB_FILES];
+	struct arena *arena; /* of the declarations */
+	struct decl_list *files;
 	struct err *e;
 	struct err failed; /* the first test that failed */
 };
@@ -30,7 +32,7 @@ static int
 read_once(struct loading *l, unsigned i)
 {
 	const struct texts_file *f = &l->ask->texts->files[i];
-	struct arena *a = &l->rules->arena;
+	struct arena *a = l->arena;
 	const struct read_ask ask = {
 		.sandbox = l->sandbox,
 		.vocab = &vocab_files[i],
@@ -39,6 +41,7 @@ read_once(struct loading *l, unsigned i)
 		.text = f->text,
 		.len = f->len,
 		.arena = a,
+		.functions = i > 0 ? l->files[i - 1].functions : 0,
 	};
 
 	err_clear(l->e);
@@ -48,7 +51,9 @@ read_once(struct loading *l, unsigned i)
 static int
 read_file(struct loading *l, unsigned i)
 {
-	l->files[i] = (struct decl_list){.file = vocab_files[i].name};
+	l->files[i] = (struct decl_list){
+		.file = vocab_files[i].name,
+		.functions = i > 0 ? l->files[i - 1].functions : 0};
 	if (l->ask->texts->files[i].text == NULL)
 		return 0;
 	for (int k = 0; k < ATTEMPTS; k++)
@@ -117,6 +122,96 @@ test_all(struct loading *l)
 	return l->e->code;
 }
 
+/* ---- functions --------------------------------------------------------- */
+
+/* Has a file that is in force any? */
+static bool
+any_in_force(const struct decl_list *files)
+{
+	unsigned before = 0;
+
+	for (unsigned i = 0; i < VOCAB_FILES; i++) {
+		if (files[i].functions > before &&
+		    vocab_files[i].effect == VOCAB_IN_FORCE)
+			return true;
+		before = files[i].functions;
+	}
+	return false;
+}
+
+static int read_all(struct loading *l);
+
+static int
+same_files(const struct loading *l)
+{
+	const struct decl_list *of = l->rules->files;
+
+	for (unsigned i = 0; i < VOCAB_FILES; i++)
+		if (!decl_same(&l->files[i], &of[i]))
+			return err_set(l->e, LUNATE_ECONFIG,
+				       "%s/%s.lua declares something else when "
+				       "it is read again; what it declares may "
+				       "not depend on the order of pairs()",
+				       l->ask->texts->folder,
+				       vocab_files[i].name);
+	return 0;
+}
+
+/* One more VM, which reads what the first one read. */
+static int
+add_vm(const struct loading *first)
+{
+	struct arena arena;
+	struct loading l = *first;
+	int rc;
+
+	arena_init(&arena, NULL, 0);
+	l.arena = &arena;
+	l.sandbox = NULL;
+	rc = read_all(&l);
+	if (rc == 0)
+		rc = same_files(&l);
+	if (rc == 0)
+		rc = hooks_add(l.rules->hooks, &l.sandbox, l.e);
+	if (l.sandbox != NULL)
+		sandbox_free(&l.sandbox);
+	arena_fini(&arena);
+	return rc;
+}
+
+static int
+add_vms(struct loading *l)
+{
+	while (hooks_count(l->rules->hooks) < l->ask->workers)
+		if (add_vm(l) < 0)
+			return l->e->code;
+	return 0;
+}
+
+static int
+keep_functions(struct loading *l)
+{
+	unsigned last[VOCAB_FILES];
+
+	if (!any_in_force(l->files))
+		return 0;
+	for (unsigned i = 0; i < VOCAB_FILES; i++)
+		last[i] = l->files[i].functions;
+	l->rules->hooks = hooks_new(last);
+	if (hooks_add(l->rules->hooks, &l->sandbox, l->e) < 0)
+		return l->e->code;
+	return add_vms(l);
+}
+
+int
+load_more(struct rules *r, const struct load_ask *ask, struct err *e)
+{
+	struct loading l = {.ask = ask, .rules = r, .e = e};
+
+	err_clear(e);
+	return add_vms(&l);
+}
+
 /* ---- all --------------------------------------------------------------- */
 
 static int
@@ -136,17 +231,30 @@ build(struct loading *l)
 }
 
 static int
-load(struct loading *l)
+read_all(struct loading *l)
 {
 	const struct sandbox_opts opts = {.watchdog = l->ask->watchdog,
 					  .limit_us = FILE_US};
 
+	l->files = arena_new(l->arena, VOCAB_FILES * sizeof(*l->files));
 	if (sandbox_new(&l->sandbox, &opts, l->e) < 0)
 		return l->e->code;
 	for (unsigned i = 0; i < VOCAB_FILES; i++)
-		if (read_file(l, i) < 0 || weigh(l, i) < 0)
+		if (read_file(l, i) < 0)
 			return l->e->code;
-	if (build(l) < 0)
+	return 0;
+}
+
+static int
+load(struct loading *l)
+{
+	if (read_all(l) < 0)
+		return l->e->code;
+	l->rules->files = l->files;
+	for (unsigned i = 0; i < VOCAB_FILES; i++)
+		if (weigh(l, i) < 0)
+			return l->e->code;
+	if (build(l) < 0 || keep_functions(l) < 0)
 		return l->e->code;
 	return test_all(l);
 }
@@ -161,6 +269,7 @@ begin(struct loading *l)
 	r->texts = texts_pin(l->ask->texts);
 	r->decision_epoch = l->ask->texts->decisions;
 	l->rules = r;
+	l->arena = &r->arena;
 }
 
 int

@@ -22,6 +22,20 @@ read_line(lua_State *L)
 	return at.currentline > 0 ? at.currentline : 0;
 }
 
+/* While a decision runs nothing is read: then errors are Lua's own. */
+#define READING "lunate.reading"
+
+struct reading *
+read_now(lua_State *L)
+{
+	struct reading *r;
+
+	lua_getfield(L, LUA_REGISTRYINDEX, READING);
+	r = lua_touserdata(L, -1);
+	lua_pop(L, 1);
+	return r;
+}
+
 /* The first error counts: what a file does after it is of no interest. */
 static int
 fail(lua_State *L, struct reading *r, int line, const char *text)
@@ -42,16 +56,11 @@ read_raise(lua_State *L, struct reading *r, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	return fail(L, r, read_line(L), text);
+	return r != NULL ? fail(L, r, read_line(L), text)
+			 : luaL_error(L, "%s", text);
 }
 
 /* ---- declarations ------------------------------------------------------ */
-
-static struct reading *
-reading_of(lua_State *L)
-{
-	return lua_touserdata(L, lua_upvalueindex(1));
-}
 
 static struct decl *
 add(struct reading *r)
@@ -97,23 +106,35 @@ declare(lua_State *L, struct reading *r, const struct decl *head)
 	return 0;
 }
 
+/* For what declares: a decision declares nothing. */
+static struct reading *
+reading_of(lua_State *L)
+{
+	struct reading *r = read_now(L);
+
+	if (r == NULL)
+		luaL_error(L, "a function declares nothing; declare it when "
+			      "the file is read");
+	return r;
+}
+
 /* word "name" gave this; it waits for { fields }. */
 static int
 on_fields(lua_State *L)
 {
 	struct reading *r = reading_of(L);
 	struct decl head = {
-		.word = lua_touserdata(L, lua_upvalueindex(2)),
+		.word = lua_touserdata(L, lua_upvalueindex(1)),
 		.file = r->path,
 		.name = arena_dup(r->ask->arena,
-				  lua_tostring(L, lua_upvalueindex(3)),
-				  lua_objlen(L, lua_upvalueindex(3))),
-		.line = (int)lua_tointeger(L, lua_upvalueindex(4))};
+				  lua_tostring(L, lua_upvalueindex(2)),
+				  lua_objlen(L, lua_upvalueindex(2))),
+		.line = (int)lua_tointeger(L, lua_upvalueindex(3))};
 
-	if (lua_toboolean(L, lua_upvalueindex(5)))
+	if (lua_toboolean(L, lua_upvalueindex(4)))
 		r->open--;
 	lua_pushboolean(L, 0);
-	lua_replace(L, lua_upvalueindex(5));
+	lua_replace(L, lua_upvalueindex(4));
 	lua_settop(L, 1);
 	return declare(L, r, &head);
 }
@@ -139,7 +160,7 @@ static int
 on_word(lua_State *L)
 {
 	struct reading *r = reading_of(L);
-	const struct vocab_word *w = lua_touserdata(L, lua_upvalueindex(2));
+	const struct vocab_word *w = lua_touserdata(L, lua_upvalueindex(1));
 	struct decl head = {.word = w, .file = r->path, .line = read_line(L)};
 
 	lua_settop(L, 1);
@@ -147,11 +168,10 @@ on_word(lua_State *L)
 		check_name(L, r, w);
 		r->open++;
 		lua_pushvalue(L, lua_upvalueindex(1));
-		lua_pushvalue(L, lua_upvalueindex(2));
 		lua_pushvalue(L, 1);
 		lua_pushinteger(L, head.line);
 		lua_pushboolean(L, 1);
-		lua_pushcclosure(L, on_fields, 5);
+		lua_pushcclosure(L, on_fields, 4);
 		return 1;
 	}
 	if (w->named == VOCAB_NAMED)
@@ -166,11 +186,13 @@ on_word(lua_State *L)
 static int
 on_unknown(lua_State *L)
 {
-	struct reading *r = reading_of(L);
+	struct reading *r = read_now(L);
 	const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2)
 							: "?";
 	struct near n;
 
+	if (r == NULL)
+		return luaL_error(L, "there is no '%s' here", key);
 	near_init(&n, key);
 	for (unsigned i = 0; i < r->ask->vocab->nwords; i++)
 		near_try(&n, r->ask->vocab->words[i].name);
@@ -198,19 +220,63 @@ furnish(lua_State *L)
 	struct reading *r = lua_touserdata(L, 1);
 	const struct vocab_file *f = r->ask->vocab;
 
+	lua_pushlightuserdata(L, r);
+	lua_setfield(L, LUA_REGISTRYINDEX, READING);
+	lua_rawgeti(L, LUA_REGISTRYINDEX, READ_FUNCTIONS);
+	if (lua_isnil(L, -1)) {
+		lua_newtable(L);
+		lua_rawseti(L, LUA_REGISTRYINDEX, READ_FUNCTIONS);
+	}
+	lua_pop(L, 1);
 	lua_getfield(L, LUA_REGISTRYINDEX, FURNISHED);
 	for (unsigned i = 0; i < f->nwords; i++) {
-		lua_pushlightuserdata(L, r);
 		lua_pushlightuserdata(L, (void *)&f->words[i]);
-		lua_pushcclosure(L, on_word, 2);
+		lua_pushcclosure(L, on_word, 1);
 		lua_setfield(L, -2, f->words[i].name);
 	}
-	read_add_values(L, r);
+	read_add_values(L, f);
 	lua_createtable(L, 0, 1);
-	lua_pushlightuserdata(L, r);
-	lua_pushcclosure(L, on_unknown, 1);
+	lua_pushcfunction(L, on_unknown);
 	lua_setfield(L, -2, "__index");
 	lua_setmetatable(L, -2);
+	return 0;
+}
+
+/* A global name that is set: table, key, value. */
+static int
+on_set(lua_State *L)
+{
+	return luaL_error(L, "a function keeps nothing: say local %s",
+			  lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2)
+							: "...");
+}
+
+/* The environment becomes empty, and leads to what it held. */
+static int
+freeze(lua_State *L)
+{
+	lua_settop(L, 0);
+	lua_pushnil(L);
+	lua_setfield(L, LUA_REGISTRYINDEX, READING);
+	lua_getfield(L, LUA_REGISTRYINDEX, FURNISHED);
+	lua_newtable(L); /* env held */
+	lua_pushnil(L);
+	while (lua_next(L, 1) != 0) { /* env held key value */
+		lua_pushvalue(L, -2);
+		lua_insert(L, -2);
+		lua_rawset(L, 2);
+		lua_pushvalue(L, -1);
+		lua_pushnil(L);
+		lua_rawset(L, 1);
+	}
+	lua_getmetatable(L, 1);
+	lua_setmetatable(L, 2); /* what is unknown is, still */
+	lua_createtable(L, 0, 2);
+	lua_pushvalue(L, 2);
+	lua_setfield(L, -2, "__index");
+	lua_pushcfunction(L, on_set);
+	lua_setfield(L, -2, "__newindex");
+	lua_setmetatable(L, 1);
 	return 0;
 }
 
@@ -260,6 +326,11 @@ check_once(const struct reading *r)
 static int
 finish(struct reading *r)
 {
+	if (lua_cpcall(sandbox_lua(r->ask->sandbox), freeze, NULL) != 0) {
+		lua_pop(sandbox_lua(r->ask->sandbox), 1);
+		return err_set(r->e, LUNATE_ETOOBIG,
+			       "%s: no memory for what it holds", r->path);
+	}
 	if (r->open > 0)
 		return err_set(r->e, LUNATE_ECONFIG,
 			       "%s: %u declaration%s a name and no fields: "
@@ -272,7 +343,7 @@ finish(struct reading *r)
 int
 read_policy(const struct read_ask *ask, struct decl_list *out, struct err *e)
 {
-	struct reading r = {.ask = ask, .e = e};
+	struct reading r = {.ask = ask, .e = e, .functions = ask->functions};
 	struct sandbox_file file = {.text = ask->text, .len = ask->len};
 	struct err own = {0};
 
@@ -291,5 +362,16 @@ read_policy(const struct read_ask *ask, struct decl_list *out, struct err *e)
 		return e->code;
 	out->n = r.n;
 	out->decls = r.decls;
+	out->functions = r.functions;
 	return 0;
+}
+
+void
+read_function(struct sandbox *s, unsigned number)
+{
+	lua_State *L = sandbox_lua(s);
+
+	lua_rawgeti(L, LUA_REGISTRYINDEX, READ_FUNCTIONS);
+	lua_rawgeti(L, -1, (int)number);
+	lua_remove(L, -2);
 }

@@ -15,6 +15,12 @@
  *   row.x ctx.x  all any no has_role hours ip     TERMs, where they may be
  *   term:method(...)                           TERM method(term, ...)
  *
+ * Functions among the values stay in the VM (read_function), and so do the
+ * words they may use: what makes values works as before, a declaration made
+ * while a decision runs is an error.  What a file left in global names is
+ * there and can no longer be changed: a decision has no memory of earlier
+ * ones by accident.
+ *
  * Memory: declarations lie in the arena given.
  * Thread: that of the sandbox.
  */
@@ -37,6 +43,7 @@ struct read_ask {
 	const char *text;
 	size_t len;
 	struct arena *arena;
+	unsigned functions; /* numbers given before this file */
 };
 
 /* LUNATE_ECONFIG, LUNATE_ESYNTAX, LUNATE_ETOOBIG, LUNATE_EDEADLINE or
@@ -44,5 +51,8 @@ struct read_ask {
 MUST_USE
 int read_policy(const struct read_ask *ask, struct decl_list *out,
 		struct err *e);
+
+/* Pushes the function of that number, read in this VM; allocates nothing. */
+void read_function(struct sandbox *s, unsigned number);
 
 #endif

@@ -24,18 +24,25 @@ struct reading {
 	unsigned n, room;
 	unsigned open; /* words that wait for their fields */
 	struct err *e;
-	bool failed; /* *e tells; sticky */
+	unsigned functions; /* the last number given */
+	bool failed;	    /* *e tells; sticky */
 };
+
+/* Functions by number, in the registry: at this place. */
+#define READ_FUNCTIONS 1
+
+/* The reading that is under way, or NULL: a decision runs. */
+struct reading *read_now(lua_State *L);
 
 /* The line that the caller of a C function is at. */
 int read_line(lua_State *L);
 
-/* Keeps the error "path:line: text" and raises it. */
+/* Keeps the error "path:line: text" and raises it; r may be NULL. */
 int read_raise(lua_State *L, struct reading *r, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
 
 /* Adds the constructors of values to the table on top of the stack. */
-void read_add_values(lua_State *L, struct reading *r);
+void read_add_values(lua_State *L, const struct vocab_file *f);
 
 /* The value at `index` of the stack; raises when it is none. */
 void read_value(lua_State *L, struct reading *r, int index,

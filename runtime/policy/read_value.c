@@ -19,12 +19,6 @@
 
 #define COUNT(list) (sizeof(list) / sizeof(*(list)))
 
-static struct reading *
-reading_of(lua_State *L)
-{
-	return lua_touserdata(L, lua_upvalueindex(1));
-}
-
 /* ---- quantities -------------------------------------------------------- */
 
 static const struct unit {
@@ -42,12 +36,12 @@ static const struct unit {
 static int
 on_quantity(lua_State *L)
 {
-	struct reading *r = reading_of(L);
-	const struct unit *u = lua_touserdata(L, lua_upvalueindex(2));
+	const struct unit *u = lua_touserdata(L, lua_upvalueindex(1));
 	double n = lua_tonumber(L, 1);
 
 	if (lua_type(L, 1) != LUA_TNUMBER || !isfinite(n) || n < 0)
-		return read_raise(L, r, "%s takes a number from 0", u->name);
+		return read_raise(L, read_now(L), "%s takes a number from 0",
+				  u->name);
 	lua_createtable(L, 2, 0);
 	lua_pushnumber(L, n * u->size);
 	lua_rawseti(L, -2, 1);
@@ -90,7 +84,7 @@ make_term(lua_State *L, const char *op, int first)
 static int
 on_method(lua_State *L)
 {
-	return make_term(L, lua_tostring(L, lua_upvalueindex(2)), 1);
+	return make_term(L, lua_tostring(L, lua_upvalueindex(1)), 1);
 }
 
 /* term.name: the method that makes name(term, ...). */
@@ -98,12 +92,11 @@ static int
 on_term_index(lua_State *L)
 {
 	if (lua_type(L, 2) != LUA_TSTRING)
-		return read_raise(L, reading_of(L),
+		return read_raise(L, read_now(L),
 				  "a condition has no such "
 				  "part");
-	lua_pushvalue(L, lua_upvalueindex(1));
 	lua_pushvalue(L, 2);
-	lua_pushcclosure(L, on_method, 2);
+	lua_pushcclosure(L, on_method, 1);
 	return 1;
 }
 
@@ -111,21 +104,23 @@ on_term_index(lua_State *L)
 static int
 on_placeholder(lua_State *L)
 {
+	const char *name = lua_tostring(L, lua_upvalueindex(1));
+
 	if (lua_type(L, 2) != LUA_TSTRING)
-		return read_raise(L, reading_of(L), "%s is followed by a name",
-				  lua_tostring(L, lua_upvalueindex(2)));
+		return read_raise(L, read_now(L), "%s is followed by a name",
+				  name);
 	lua_remove(L, 1);
-	return make_term(L, lua_tostring(L, lua_upvalueindex(2)), 1);
+	return make_term(L, name, 1);
 }
 
 static int
 on_maker(lua_State *L)
 {
-	const char *op = lua_tostring(L, lua_upvalueindex(2));
+	const char *op = lua_tostring(L, lua_upvalueindex(1));
 
 	/* hours(5) is a time, hours("Mon-Fri 07:00-19:00") a condition. */
 	if (strcmp(op, "hours") == 0 && lua_type(L, 1) == LUA_TNUMBER) {
-		lua_pushvalue(L, lua_upvalueindex(3));
+		lua_pushvalue(L, lua_upvalueindex(2));
 		lua_insert(L, 1);
 		lua_call(L, lua_gettop(L) - 1, 1);
 		return 1;
@@ -134,63 +129,58 @@ on_maker(lua_State *L)
 }
 
 static void
-refuse_change(lua_State *L, const char *mt, lua_CFunction index,
-	      struct reading *r)
+refuse_change(lua_State *L, const char *mt, lua_CFunction index)
 {
 	luaL_newmetatable(L, mt);
 	if (index != NULL) {
-		lua_pushlightuserdata(L, r);
-		lua_pushcclosure(L, index, 1);
+		lua_pushcfunction(L, index);
 		lua_setfield(L, -2, "__index");
 	}
 	lua_pop(L, 1);
 }
 
 static void
-add_placeholder(lua_State *L, struct reading *r, const char *name)
+add_placeholder(lua_State *L, const char *name)
 {
 	lua_newtable(L);
 	lua_createtable(L, 0, 1);
-	lua_pushlightuserdata(L, r);
 	lua_pushstring(L, name);
-	lua_pushcclosure(L, on_placeholder, 2);
+	lua_pushcclosure(L, on_placeholder, 1);
 	lua_setfield(L, -2, "__index");
 	lua_setmetatable(L, -2);
 	lua_setfield(L, -2, name);
 }
 
 static void
-add_terms(lua_State *L, struct reading *r)
+add_terms(lua_State *L)
 {
 	/* role "x" { } declares one, so the condition is has_role "x". */
 	static const char *const makers[][2] = {
 		{"all", "all"},	      {"any", "any"},	  {"no", "no"},
 		{"has_role", "role"}, {"hours", "hours"}, {"ip", "ip"}};
 
-	add_placeholder(L, r, "row");
-	add_placeholder(L, r, "ctx");
+	add_placeholder(L, "row");
+	add_placeholder(L, "ctx");
 	for (size_t i = 0; i < COUNT(makers); i++) {
-		lua_pushlightuserdata(L, r);
 		lua_pushstring(L, makers[i][1]);
-		lua_getfield(L, -3, "hours");
-		lua_pushcclosure(L, on_maker, 3);
+		lua_getfield(L, -2, "hours");
+		lua_pushcclosure(L, on_maker, 2);
 		lua_setfield(L, -2, makers[i][0]);
 	}
 }
 
 void
-read_add_values(lua_State *L, struct reading *r)
+read_add_values(lua_State *L, const struct vocab_file *f)
 {
-	refuse_change(L, QUANTITY, NULL, r);
-	refuse_change(L, TERM, on_term_index, r);
+	refuse_change(L, QUANTITY, NULL);
+	refuse_change(L, TERM, on_term_index);
 	for (size_t i = 0; i < COUNT(units); i++) {
-		lua_pushlightuserdata(L, r);
 		lua_pushlightuserdata(L, (void *)&units[i]);
-		lua_pushcclosure(L, on_quantity, 2);
+		lua_pushcclosure(L, on_quantity, 1);
 		lua_setfield(L, -2, units[i].name);
 	}
-	if (r->ask->vocab->terms)
-		add_terms(L, r);
+	if (f->terms)
+		add_terms(L);
 }
 
 /* ---- the plain form ---------------------------------------------------- */
@@ -275,16 +265,10 @@ take_term(lua_State *L, struct taking t, struct decl_value *out)
 	take_items(L, t, out);
 }
 
-struct named {
-	const char *key;
-	struct decl_value value;
-};
-
 static int
 by_key(const void *a, const void *b)
 {
-	return strcmp(((const struct named *)a)->key,
-		      ((const struct named *)b)->key);
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
 /* All keys are texts; gives how many. */
@@ -310,22 +294,21 @@ take_map(lua_State *L, struct taking t, struct decl_value *out)
 {
 	struct arena *a = t.r->ask->arena;
 	unsigned n = count_keys(L, t), i = 0;
-	struct named *all = arena_new(a, (n + 1) * sizeof(*all));
 	struct decl_value *items = arena_new(a, (n + 1) * sizeof(*items));
 	const char **keys = arena_new(a, (n + 1) * sizeof(*keys));
 
 	lua_pushnil(L);
-	for (; lua_next(L, t.index) != 0 && i < n; i++) {
-		all[i].key = arena_dup(a, lua_tostring(L, -2),
-				       lua_objlen(L, -2));
-		take(L, (struct taking){t.r, lua_gettop(L), t.depth + 1},
-		     &all[i].value);
-		lua_pop(L, 1);
-	}
-	qsort(all, n, sizeof(*all), by_key);
+	for (; lua_next(L, t.index) != 0; lua_pop(L, 1))
+		keys[i++] = arena_dup(a, lua_tostring(L, -2),
+				      lua_objlen(L, -2));
+	/* lua_next() has an order of its own in each VM. */
+	qsort(keys, n, sizeof(*keys), by_key);
 	for (i = 0; i < n; i++) {
-		keys[i] = all[i].key;
-		items[i] = all[i].value;
+		lua_pushstring(L, keys[i]);
+		lua_rawget(L, t.index);
+		take(L, (struct taking){t.r, lua_gettop(L), t.depth + 1},
+		     &items[i]);
+		lua_pop(L, 1);
 	}
 	out->type = DECL_MAP;
 	out->n = n;
@@ -362,6 +345,22 @@ take_table(lua_State *L, struct taking t, struct decl_value *out)
 }
 
 static void
+take_function(lua_State *L, struct taking t, struct decl_value *out)
+{
+	lua_Debug at;
+
+	lua_pushvalue(L, t.index);
+	lua_getinfo(L, ">S", &at);
+	out->type = DECL_FUNCTION;
+	out->line = at.linedefined;
+	out->function = ++t.r->functions;
+	lua_rawgeti(L, LUA_REGISTRYINDEX, READ_FUNCTIONS);
+	lua_pushvalue(L, t.index);
+	lua_rawseti(L, -2, (int)out->function);
+	lua_pop(L, 1);
+}
+
+static void
 take(lua_State *L, struct taking t, struct decl_value *out)
 {
 	*out = (struct decl_value){.type = DECL_NONE};
@@ -381,7 +380,7 @@ take(lua_State *L, struct taking t, struct decl_value *out)
 		take_table(L, t, out);
 		return;
 	case LUA_TFUNCTION:
-		out->type = DECL_FUNCTION;
+		take_function(L, t, out);
 		return;
 	default:
 		read_raise(L, t.r, "a %s is no value of a policy",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "rules.h"
 
+#include "hook.h"
 #include "texts.h"
 #include "zone.h"
 
@@ -12,9 +13,9 @@ rules_new(void)
 	OBJ_INIT(r, RULES_MAGIC);
 	r->refs = 1;
 	arena_init(&r->arena, NULL, 0);
-	r->classes[RULES_READ] = (struct class_rules){15000, 2};
-	r->classes[RULES_WRITE] = (struct class_rules){30000, 1};
-	r->classes[RULES_CRITICAL] = (struct class_rules){60000, 3};
+	r->classes[RULES_READ] = (struct class_rules){15000, 2, 0};
+	r->classes[RULES_WRITE] = (struct class_rules){30000, 1, 0};
+	r->classes[RULES_CRITICAL] = (struct class_rules){60000, 3, 0};
 	r->retry = (struct retry_rules){20, 2000};
 	return r;
 }
@@ -65,6 +66,8 @@ rules_unpin(struct rules **pr)
 	OBJ_TAKE(r, pr, RULES_MAGIC);
 	if (__atomic_sub_fetch(&r->refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
+	if (r->hooks != NULL)
+		hooks_free(&r->hooks);
 	if (r->texts != NULL)
 		texts_unpin(&r->texts);
 	if (r->zones != NULL) {

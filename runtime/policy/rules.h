@@ -27,11 +27,15 @@
 
 enum rules_class { RULES_READ, RULES_WRITE, RULES_CRITICAL, RULES_CLASSES };
 
+#define RULES_RETRIES 20 /* the most */
+
 /* What holds for a class of operations. */
 struct class_rules {
-	int64_t timeout_ms; /* of the statement, on the server */
-	int retries;	    /* further attempts after one that surely left
+	int64_t timeout_ms;  /* of the statement, on the server */
+	int retries;	     /* further attempts after one that surely left
 			       nothing behind */
+	unsigned retries_by; /* 0, or the function that says how many; then
+			      * retries hold when it fails */
 };
 
 struct retry_rules {
@@ -59,6 +63,8 @@ struct tenant_rules;
 struct texts;
 struct access_rules;
 struct zones;
+struct decl_list;
+struct hooks;
 
 struct isolation_rules {
 	enum isolation_state state;
@@ -82,6 +88,9 @@ struct rules {
 	struct zones *zones; /* what its hours() read; NULL likewise */
 	struct arena arena;  /* of all that the rules point to */
 	struct texts *texts; /* what they were made of; NULL: no folder */
+	const struct decl_list *files; /* VOCAB_FILES, what the texts declare;
+					* NULL: no folder */
+	struct hooks *hooks; /* functions in force; NULL: there are none */
 	unsigned not_yet;    /* files (1 << place in vocab_files) that declare
 			       * what has no effect in this version */
 	/* Hash of the files that can change a result (isolation, access,

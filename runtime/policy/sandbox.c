@@ -260,6 +260,13 @@ sandbox_lua(struct sandbox *s)
 	return s->L;
 }
 
+void
+sandbox_limit(struct sandbox *s, int64_t limit_us)
+{
+	OBJ_CHECK(s, SANDBOX_MAGIC);
+	s->limit_us = limit_us;
+}
+
 size_t
 sandbox_bytes(const struct sandbox *s)
 {
@@ -308,6 +315,7 @@ int
 sandbox_run(struct sandbox *s, const struct sandbox_file *f, struct err *e)
 {
 	char chunk[256];
+	size_t len = strlen(f->name);
 	int rc;
 
 	OBJ_CHECK(s, SANDBOX_MAGIC);
@@ -317,7 +325,10 @@ sandbox_run(struct sandbox *s, const struct sandbox_file *f, struct err *e)
 			       "%s:1: this is compiled code; a policy is text",
 			       f->name);
 	}
-	snprintf(chunk, sizeof(chunk), "=%s", f->name);
+	/* Of a long path Lua's errors show the end. */
+	snprintf(chunk, sizeof(chunk), "@%s",
+		 len < sizeof(chunk) - 1 ? f->name
+					 : f->name + len - sizeof(chunk) + 2);
 	rc = luaL_loadbuffer(s->L, f->text, f->len, chunk);
 	if (rc != 0) {
 		say(s, rc, false, e);

@@ -37,7 +37,7 @@ struct watchdog;
 struct sandbox_opts {
 	size_t max_bytes;	   /* of the whole VM; 0: 4 MiB */
 	int64_t limit_us;	   /* of one call; 0: 5000 */
-	struct watchdog *watchdog; /* borrowed; NULL: no limit of time */
+	struct watchdog *watchdog; /* kept; NULL: no limit of time */
 };
 
 MUST_USE
@@ -60,6 +60,9 @@ struct sandbox_file {
  * (it raised), each "name:line: text"; the VM stays usable but for ETOOBIG. */
 MUST_USE
 int sandbox_run(struct sandbox *s, const struct sandbox_file *f, struct err *e);
+
+/* The limit of the calls to come. */
+void sandbox_limit(struct sandbox *s, int64_t limit_us);
 
 /* As lua_pcall on what is on the stack, under both limits. */
 MUST_USE

@@ -93,6 +93,23 @@ texts_of(const char *folder, const char *const list[VOCAB_FILES])
 	return b;
 }
 
+struct texts *
+texts_with(const struct texts *t, unsigned file, const struct texts_file *f)
+{
+	struct texts *b = new_texts(t->folder);
+
+	for (unsigned i = 0; i < VOCAB_FILES; i++) {
+		const struct texts_file *from = i == file ? f : &t->files[i];
+
+		if (from->text == NULL)
+			continue;
+		b->files[i].text = mem_dup(from->text, from->len);
+		b->files[i].len = from->len;
+	}
+	hash(b);
+	return b;
+}
+
 /* ---- names ------------------------------------------------------------- */
 
 /* A name of the folder: its file's place, or -1 when it is none of ours. */
@@ -125,7 +142,7 @@ stranger(const struct texts *b, const char *name, size_t len, struct err *e)
 			       "%s/%s is no policy file; did you mean %s.lua?",
 			       b->folder, name, near_best(&n));
 	return err_set(e, LUNATE_ECONFIG,
-		       "%s/%s is no policy file; see `lunate policy list`",
+		       "%s/%s is no policy file; see `lunate policy words`",
 		       b->folder, name);
 }
 

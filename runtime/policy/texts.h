@@ -49,6 +49,10 @@ int texts_read(struct texts **out, const char *folder, struct err *e);
  * order of vocab_files, NULL for none. */
 struct texts *texts_of(const char *folder, const char *const list[VOCAB_FILES]);
 
+/* The same with another text of one file, which is copied. */
+struct texts *texts_with(const struct texts *t, unsigned file,
+			 const struct texts_file *f);
+
 struct texts *texts_pin(struct texts *b);
 void texts_unpin(struct texts **pb);
 

@@ -128,7 +128,7 @@ const struct vocab_term vocab_terms[VOCAB_TERMS] = {
 
 static const struct vocab_field class_fields[] = {
 	{"timeout", VOCAB_SECONDS, NULL, false, "longest run on the server (no effect yet)"},
-	{"retries", VOCAB_NUMBER, NULL, false, "further attempts when nothing was left behind"},
+	{"retries", VOCAB_TALLY, NULL, false, "further attempts when nothing was left behind"},
 };
 static const struct vocab_field retry_fields[] = {
 	{"base", VOCAB_SECONDS, NULL, false, "first wait before a conflict is tried again"},

@@ -16,6 +16,7 @@ struct watchdog {
 	pthread_mutex_t lock; /* of slots, stop */
 	pthread_cond_t wake;
 	struct list slots;
+	int refs;    /* atomic: its owner, and slots */
 	int running; /* atomic: calls under way */
 	bool asleep; /* atomic: the thread waits to be woken */
 	bool stop;
@@ -38,6 +39,32 @@ kill_it(lua_State *L, lua_Debug *ar)
 	luaL_error(L, "took too long and was stopped");
 }
 
+/* Processor time of the thread of a call that is under way. */
+static int64_t
+used_us(const struct watchdog_slot *s)
+{
+	struct timespec t;
+	clockid_t clock;
+
+	if (pthread_getcpuclockid(s->thread, &clock) != 0 ||
+	    clock_gettime(clock, &t) != 0)
+		return INT64_MAX;
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* Under the slot's lock: has it had its time, and still is not back? */
+static bool
+had_its_time(struct watchdog_slot *s, int64_t due)
+{
+	int64_t used = used_us(s);
+
+	if (s->late_us != due) {
+		s->late_us = due;
+		s->used_us = used;
+	}
+	return used == INT64_MAX || used - s->used_us >= WATCHDOG_USED_US;
+}
+
 static void
 look_at(struct watchdog_slot *s, int64_t now)
 {
@@ -51,7 +78,7 @@ look_at(struct watchdog_slot *s, int64_t now)
 	 * look again, and arm again.  Never while it is armed: that could undo
 	 * what the VM has set. */
 	if (__atomic_load_n(&s->due_us, __ATOMIC_ACQUIRE) == due &&
-	    !(s->armed && lua_gethookmask(s->L) != 0)) {
+	    had_its_time(s, due) && !(s->armed && lua_gethookmask(s->L) != 0)) {
 		s->armed = true;
 		lua_sethook(s->L, kill_it, LUA_MASKCOUNT, 1);
 	}
@@ -104,6 +131,7 @@ watchdog_new(struct watchdog **out, struct err *e)
 	int rc;
 
 	OBJ_INIT(d, WATCHDOG_MAGIC);
+	d->refs = 1;
 	list_init(&d->slots);
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_cond_init(&d->wake, NULL);
@@ -128,8 +156,10 @@ watchdog_add(struct watchdog *d, struct watchdog_slot *s, lua_State *L)
 	list_init(&s->link);
 	s->L = L;
 	s->due_us = 0;
+	s->late_us = 0;
 	s->armed = false;
 	pthread_mutex_init(&s->lock, NULL);
+	__atomic_add_fetch(&d->refs, 1, __ATOMIC_RELAXED);
 	pthread_mutex_lock(&d->lock);
 	list_push_back(&d->slots, &s->link);
 	pthread_mutex_unlock(&d->lock);
@@ -143,11 +173,13 @@ watchdog_remove(struct watchdog *d, struct watchdog_slot *s)
 	list_remove(&s->link);
 	pthread_mutex_unlock(&d->lock);
 	pthread_mutex_destroy(&s->lock);
+	watchdog_free(&d);
 }
 
 void
 watchdog_begin(struct watchdog *d, struct watchdog_slot *s, int64_t limit_us)
 {
+	s->thread = pthread_self();
 	__atomic_store_n(&s->due_us, now_us() + limit_us, __ATOMIC_RELEASE);
 	__atomic_add_fetch(&d->running, 1, __ATOMIC_SEQ_CST);
 	if (!__atomic_load_n(&d->asleep, __ATOMIC_SEQ_CST))
@@ -179,6 +211,8 @@ watchdog_free(struct watchdog **pd)
 	struct watchdog *d;
 
 	OBJ_TAKE(d, pd, WATCHDOG_MAGIC);
+	if (__atomic_sub_fetch(&d->refs, 1, __ATOMIC_ACQ_REL) > 0)
+		return;
 	assert(list_empty(&d->slots));
 	pthread_mutex_lock(&d->lock);
 	d->stop = true;

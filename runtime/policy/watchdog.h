@@ -4,14 +4,16 @@
  *
  * A call that is watched writes when it is due into a slot of its own; the
  * thread looks at all slots about every millisecond while any is in use and
- * sleeps when none is.  What is overdue gets a hook on its Lua state that
- * raises at every instruction.  The caller disarms when it is back: a lock of
- * the slot decides races between the end of a call and its being overdue, so a
- * hook never stays armed for the next call.
+ * sleeps when none is.  What is overdue, and has since had WATCHDOG_USED_US of
+ * a processor (a machine that is busy may take it away for longer than a call
+ * may take), gets a hook on its Lua state that raises at every instruction.
+ * The caller disarms when it is back: a lock of the slot decides races between
+ * the end of a call and its being overdue, so a hook never stays armed for the
+ * next call.
  *
  * A call that is in time costs two uncontended atomics and no system call.
  *
- * Memory: slots are embedded in their owners.
+ * Memory: slots are embedded in their owners; each keeps the watchdog.
  * Thread: begin and end on the thread that runs the Lua state.
  */
 #ifndef WATCHDOG_H
@@ -26,12 +28,18 @@
 #include "err.h"
 #include "list.h"
 
+#define WATCHDOG_USED_US 1000
+
 struct watchdog;
 
 struct watchdog_slot {
 	struct list link; /* under the watchdog's lock */
 	lua_State *L;
 	int64_t due_us;	      /* atomic; 0: nothing runs */
+	pthread_t thread;     /* that it runs on */
+	int64_t late_us;      /* the due_us that used_us belongs to; of the
+			       * watchdog's thread alone, as is: */
+	int64_t used_us;      /* processor time when it was seen overdue */
 	pthread_mutex_t lock; /* of armed */
 	bool armed;
 };
@@ -48,7 +56,7 @@ void watchdog_begin(struct watchdog *d, struct watchdog_slot *s,
 /* Was it stopped?  Afterwards no hook is armed. */
 bool watchdog_end(struct watchdog *d, struct watchdog_slot *s);
 
-/* No slot is in it. */
+/* It ends with its last slot. */
 void watchdog_free(struct watchdog **pd);
 
 #endif

@@ -143,6 +143,78 @@ describe("a runtime with a policy folder", function()
   end)
 end)
 
+describe("a function of a policy file", function()
+  local FUNCTIONS = RULES .. [[
+functions { add = { "healthcare.conflicts" } }
+]]
+
+  -- A statement that always conflicts, and counts how often it was tried.
+  local function conflicting()
+    local db = open()
+    pg.shared():psql([[
+      create sequence healthcare.tries;
+      create function healthcare.conflicts() returns int volatile
+        language plpgsql as $$ begin
+          perform nextval('healthcare.tries');
+          raise exception 'again' using errcode = '40001';
+        end $$]], "policies")
+    return db
+  end
+
+  local function tried()
+    return tonumber(pg.shared():psql([[select case when is_called
+      then last_value else 0 end from healthcare.tries]], "policies"))
+  end
+
+  local function tries(db)
+    local before = tried()
+    live.refused("conflict", db:query("select healthcare.conflicts()"))
+    return tried() - before
+  end
+
+  it("decides how often a statement is tried", function()
+    save("isolation", FUNCTIONS)
+    save("resilience", [[
+      retry { base = milliseconds(1), cap = milliseconds(2) }
+      class "read" { retries = function(op)
+        return op.kind == "select" and op.class == "read"
+          and #op.tables == 0 and op.attempt < 4 and 20 or 0
+      end }]])
+    local db = conflicting()
+    assert.equal(4, tries(db))
+    assert.equal(4, tries(db))
+  end)
+
+  it("that fails has no effect, and after five gives way", function()
+    save("isolation", FUNCTIONS)
+    save("resilience", [[
+      retry { base = milliseconds(1), cap = milliseconds(2) }
+      class "read" { retries = 3 }]])
+    local db = conflicting()
+    local failed, returned = {}, nil
+    local ears = {
+      db:on("policy.failed", function(e) failed[#failed + 1] = e.payload end),
+      db:on("policy.returned", function(e) returned = e.payload end),
+    }
+    save("resilience", [[
+      class "read" { retries = function(op)
+        error("not for the log: " .. op.kind)
+      end }]])
+    live.until_(function()
+      tries(db)
+      lunate.sleep(0.01)
+      return returned
+    end, 20, "the earlier version")
+    assert.equal("resilience", returned.file)
+    assert.is_true(#failed >= 5)
+    assert.equal("resilience", failed[1].file)
+    live.says(failed[1].message, "resilience.lua:2", "raised an error")
+    assert.is_nil(failed[1].message:find("not for the log", 1, true))
+    assert.equal(4, tries(db))
+    for _, ear in ipairs(ears) do ear() end
+  end)
+end)
+
 describe("reloading while statements run", function()
   it("mixes no two generations and fails no operation", function()
     save("isolation", RULES)

@@ -175,7 +175,7 @@ static void
 a_name_like_no_other_is_told_where_to_look(void **state)
 {
 	put("zzzzzzzzzzzz.lua", "");
-	refused(LUNATE_ECONFIG, "lunate policy list");
+	refused(LUNATE_ECONFIG, "lunate policy words");
 }
 
 static void
