@@ -25,8 +25,8 @@ rows "devices"         { by = "clinic_id" }
 
 -- A person is no clinic's property: the record is seen, and may be brought up
 -- to date, wherever the person is a patient.  Who registers somebody becomes a
--- clinic of theirs in the same statement.  To take in a patient of another
--- clinic is to write patient_clinics, and access.lua says who may.
+-- clinic of theirs in the same statement.  A patient of another clinic is taken
+-- in by as_system: who could add a row to patient_clinics could read any chart.
 rows "patients"        { through = "patient_clinics",
                          on = { id = "patient_id" } }
 rows "patient_clinics" { by = "clinic_id" }
@@ -99,6 +99,11 @@ test "somebody without a clinic reads no visits" {
 test "two clinics at once are read, and not written for" {
   as = A_AND_B, because = "tenant",
   sql = "update appointments set status = 'cancelled' where id = $1" }
+
+test "no clinic takes in somebody who is not its patient" {
+  as = A, because = "tenant",
+  sql = [[insert into patient_clinics (patient_id, clinic_id)
+          values ($1, $2)]] }
 
 test "a visit does not move to another clinic" {
   as = A, because = "move",

@@ -38,8 +38,12 @@ select x.clinic_id as a, y.clinic_id as b, x.patients as of_a,
  order by common desc, of_a desc, of_b desc, a, b
  limit 1]]
 
+local function doctor(clinic)
+  return { clinic = clinic, roles = { "doctor" } }
+end
+
 local function patients(db, clinic)
-  return assert(db:with_clinic(clinic, function(client)
+  return assert(open.as(db, doctor(clinic), function(client)
     return client:one("select count(*) as n from patients")
   end)).n
 end
@@ -63,7 +67,7 @@ end
 
 -- To name the other one in a statement does not help.
 local function names_the_other(db, pair, tell)
-  local got = assert(db:with_clinic(pair.a, function(client)
+  local got = assert(open.as(db, doctor(pair.a), function(client)
     return client:one("select count(*) as n from encounters"
       .. " where clinic_id = $1", pair.b)
   end))
@@ -72,7 +76,7 @@ local function names_the_other(db, pair, tell)
 end
 
 local function reaches_out(db, pair, tell)
-  db:with_clinic(pair.a, function(client)
+  open.as(db, doctor(pair.a), function(client)
     tell("clinic A gives a visit away: " .. refused("move",
       client:exec("update encounters set clinic_id = $1", pair.b)))
     tell("clinic A reads who did what: " .. refused("unknown-table",
@@ -80,11 +84,33 @@ local function reaches_out(db, pair, tell)
   end)
 end
 
+-- Inside of a clinic not everybody sees everything.
+local function roles(db, pair, tell)
+  local history = "select description from medical_history"
+  open.as(db, { clinic = pair.a, roles = { "biller" } }, function(client)
+    tell("a biller asks for diagnoses: " .. refused("access",
+      client:query(history)))
+    local row = assert(client:one(
+      "select last_name, ssn from patients order by id limit 1"))
+    assert(row.last_name ~= nil and row.ssn == nil)
+    tell("a biller reads a patient: the name, and no SSN")
+  end)
+  db:with_context({ tenant = pair.a, roles = { "doctor" }, ip = "192.0.2.1",
+    device = "laptop" }, function(client)
+    assert(client:query(history .. " limit 1"))
+    tell("a doctor at home reads, and writes: " .. refused("access",
+      client:exec("update medical_history set resolved_on = $1",
+        "2024-01-31")))
+  end)
+end
+
 -- What is of all clinics has to say why it is asked.
 local function asks_of_all(db, tell)
   local sql = "select count(*) as n from patients"
-  tell("a report over all, for nobody: " .. refused("no-tenant",
-    db:one(sql)))
+  tell("a report over all, for a doctor: " .. refused("no-tenant",
+    open.as(db, doctor(nil), function(client)
+      return client:one(sql)
+    end)))
   local ok = pcall(db.as_system, db, "", function() end)
   assert(not ok, "as_system without a reason")
   local reason = "yearly report of the group"
@@ -105,6 +131,7 @@ function apart.run(db, tell)
   reads(db, pair, tell)
   names_the_other(db, pair, tell)
   reaches_out(db, pair, tell)
+  roles(db, pair, tell)
   asks_of_all(db, tell)
 end
 

@@ -8,8 +8,8 @@
 -- Each checks what came of it and prints one line; the rows they add are taken
 -- away again at the end.  Wants the tables of schema.sql with some patients.
 --
--- No statement here filters by clinic: what is asked inside of with_clinic, or
--- with_context with a tenant, is limited to the clinic's rows.
+-- No statement here filters by clinic: what is asked for somebody is limited to
+-- the rows of the clinic, and to what their roles may do.
 
 local here = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
 if not package.loaded["clinic.cli"] then
@@ -197,7 +197,8 @@ function five.run(db, tell)
   end
   clean_up()
   local who = assert(db:as_system("five.lua looks for a clinic", find))
-  db:with_context({ tenant = who.clinic, user = who.user }, function()
+  who.roles = { "doctor" }
+  open.as(db, who, function()
     local patient, line = read(db)
     tell("read: " .. line)
     tell("write: " .. write(db, patient, who.user))

@@ -80,6 +80,17 @@ function open.db(opts)
   return assert(lunate.open(all))
 end
 
+--- Runs fn(client) for somebody of a clinic who sits at one of its desks: what
+--- policies/access.lua asks for besides the roles.
+---@param db table
+---@param who { clinic: string|string[], roles: string[], user: string? }
+---@param fn fun(client: table): ...
+function open.as(db, who, fn)
+  return db:with_context({ tenant = who.clinic, roles = who.roles,
+    user = who.user, ip = "10.20.3.7", device = "desk-7",
+    clinic_tz = "UTC" }, fn)
+end
+
 local ROLE = [[
 do $$ begin
   create role clinic_app login;

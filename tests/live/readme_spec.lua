@@ -97,6 +97,15 @@ describe("the policies that policies/README.md shows", function()
   end
 end)
 
+describe("the policies of the clinic example", function()
+  it("are in order, and each of their tests passes", function()
+    local r = sh.run { sh.build .. "/lunate", "policy", "test", "policies" }
+    assert.equal(0, r.code, r.out .. r.err)
+    local n = tonumber(r.out:match("(%d+) passed, 0 failed\n$"))
+    assert.is_true(n >= 18, r.out)
+  end)
+end)
+
 describe("a block that is broken", function()
   it("does not pass for one that works", function()
     local url = pg.database("readme_broken")
