@@ -5,12 +5,17 @@
  * Always true: with access rules in force nothing but our own transaction
  *              control and what runs as system passes without a permit.  Work
  *              as system is a capability that was given when the runtime was
- *              opened; it is nobody's role, so no rule is about it.
+ *              opened; it is nobody's role, so no rule is about it and no
+ *              limit counts it.
  */
 #include "op_int.h"
 
+#include <string.h>
+
 #include "notes.h"
 #include "permit.h"
+#include "rate.h"
+#include "refusal.h"
 #include "runtime.h"
 
 /* A clock that was never set would open every window of hours at random. */
@@ -23,6 +28,94 @@ now_s(const struct op *op)
 
 	return s < CLOCK_LEAST ? EXPR_NO_CLOCK : s;
 }
+
+/* ---- limits of operations ----------------------------------------------- */
+
+struct counting {
+	struct op *op;
+	const struct access_rate *rate;
+	int64_t wait_us; /* 0: let through */
+};
+
+static struct rate_limit
+limit_of(const struct access_rate *r)
+{
+	return (struct rate_limit){r->name, r->operations, r->window_ms * 1000};
+}
+
+/* Whose operations a limit counts: the user's (those without one are one
+ * another's), or those of each clinic of the context. */
+static unsigned
+owners(const struct op *op, const struct access_rate *r)
+{
+	return r->per_user ? 1 : op->context->ntenants;
+}
+
+static struct rate_owner
+owner(const struct op *op, const struct access_rate *r, unsigned i)
+{
+	const struct context *c = op->context;
+
+	if (!r->per_user)
+		return (struct rate_owner){c->tenants[i].id, c->tenants[i].len};
+	return (struct rate_owner){c->user != NULL ? c->user : "",
+				   c->user != NULL ? strlen(c->user) : 0};
+}
+
+static void
+give_back(const struct op *op, const struct access_rate *r, unsigned n)
+{
+	const struct rate_limit l = limit_of(r);
+
+	while (n-- > 0)
+		rates_give(op->w->rt->rates, &l, owner(op, r, n));
+}
+
+static bool
+take(struct counting *c)
+{
+	const struct rate_limit l = limit_of(c->rate);
+	struct op *op = c->op;
+
+	for (unsigned i = 0; i < owners(op, c->rate); i++) {
+		c->wait_us = rates_take(op->w->rt->rates, &l,
+					owner(op, c->rate, i),
+					loop_now_us(op->w->loop));
+		if (c->wait_us == 0)
+			continue;
+		give_back(op, c->rate, i);
+		return false;
+	}
+	return true;
+}
+
+/* All limits let it run, or none counts it. */
+static enum next
+count(struct op *op)
+{
+	const struct access_rules *a = op->rules->access;
+	struct counting c = {.op = op};
+	struct err e;
+
+	for (unsigned i = 0; i < a->nrates && op->context != NULL; i++) {
+		c.rate = &a->rates[i];
+		if (take(&c))
+			continue;
+		while (i-- > 0)
+			give_back(op, &a->rates[i], owners(op, &a->rates[i]));
+		refuse(&e, REFUSE_RATE,
+		       "limit \"%s\" (%s:%d): %g operations in %g s for each "
+		       "%s are used up; come back in %.3f s",
+		       c.rate->name, c.rate->file, c.rate->line,
+		       c.rate->operations, (double)c.rate->window_ms / 1e3,
+		       c.rate->per_user ? "user" : "clinic",
+		       (double)c.wait_us / 1e6);
+		return op_refuse(op, &e);
+	}
+	return NEXT;
+}
+
+/* ---- the decision ------------------------------------------------------- */
 
 static enum next
 decide(struct op *op)
@@ -56,5 +149,7 @@ op_allow(struct op *op)
 	if (op_is_free(op) || op->rules->access == NULL)
 		return NEXT;
 	n = op_need_catalog(op);
+	if (n == NEXT)
+		n = count(op);
 	return n == NEXT ? decide(op) : n;
 }

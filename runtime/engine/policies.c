@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/time.h>
 
-#include "access.h"
 #include "hook.h"
 #include "load.h"
 #include "mem.h"
@@ -31,12 +30,6 @@ policies_holds(const struct rules *r, const char *folder, struct err *e)
 {
 	const struct isolation_rules *i = &r->isolation;
 
-	if (r->access != NULL && r->access->nrates > 0)
-		return err_set(e, LUNATE_ECONFIG,
-			       "%s:%d: limit \"%s\": operations are not "
-			       "counted in this version; take it away",
-			       r->access->rates->file, r->access->rates->line,
-			       r->access->rates->name);
 	if (i->state != ISOLATION_ON)
 		return 0;
 	if (i->mode == ISOLATION_RLS || i->seal)

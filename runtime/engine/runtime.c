@@ -10,6 +10,7 @@
 #include "pgurl.h"
 #include "policies.h"
 #include "process.h"
+#include "rate.h"
 #include "str.h"
 
 static void
@@ -125,6 +126,7 @@ make_events(struct runtime *rt, struct loop *loop)
 	uint64_t seed = (uint64_t)loop_wall_us(loop) << 20;
 
 	rt->opened_us = loop_now_us(loop);
+	rt->rates = rates_new(seed);
 	rt->events = events_new(rt->config.application_name != NULL
 					? rt->config.application_name
 					: "lunate",
@@ -306,6 +308,7 @@ runtime_unpin(struct runtime **prt)
 	if (rt->policies != NULL)
 		policies_close(&rt->policies);
 	rules_source_fini(&rt->rules);
+	rates_free(&rt->rates);
 	events_free(&rt->events);
 	budget_fini(&rt->budget);
 	free_runtime(rt);

@@ -33,6 +33,7 @@
 
 struct op;
 struct policies;
+struct rates;
 
 struct runtime {
 	unsigned magic;
@@ -42,6 +43,7 @@ struct runtime {
 	struct crew *crew;
 	struct rules_source rules;
 	struct policies *policies; /* NULL: no folder */
+	struct rates *rates;	   /* operations that access.lua limits */
 	struct pgurl *url;
 	struct pool_rules pool_rules;
 	struct pool_target target;

@@ -275,3 +275,57 @@ permit "later" { action = "read", on = "codes",
       end
     end)
 end)
+
+local LIMITED = [[
+permit "all" { action = "any", on = "any" }
+limit "few" { rate = 3, window = hours(1), per = "clinic" }
+]]
+
+describe("a limit of operations", function()
+  local function read(role, who)
+    return as(role, function(c)
+      return c:query("select * from visits")
+    end, who)
+  end
+
+  it("counts those of a clinic, and tells when to come back", function()
+    open("access_rate", LIMITED)
+    for _ = 1, 3 do
+      assert(read "x")
+    end
+    live.says(live.refused("denied", read "x"), "rate", 'limit "few"',
+      "come back in 1")
+    assert(read("x", { tenant = B }))
+    assert.equal(1, db:one("select 1 as n").n)
+  end)
+
+  it("keeps its count through a reload that leaves it as it is", function()
+    open("access_rate_reload", LIMITED)
+    for _ = 1, 3 do
+      assert(read "x")
+    end
+    local loaded = 0
+    local stop = db:on("policy.loaded", function() loaded = loaded + 1 end)
+    local function saved(text, n)
+      save("access", text)
+      live.until_(function()
+        lunate.sleep(0.01)
+        return loaded == n
+      end, 10, "the new rules")
+    end
+    saved(LIMITED .. "-- no change", 1)
+    live.refused("denied", read "x")
+    saved((LIMITED:gsub("rate = 3", "rate = 4")), 2)
+    assert(read "x")
+    stop()
+  end)
+
+  it("counts those of a user, whatever the clinic", function()
+    open("access_rate_user", (LIMITED:gsub('"clinic"', '"user"')))
+    assert(read("x", { user = "u1" }))
+    assert(read("x", { user = "u1", tenant = B }))
+    assert(read("x", { user = "u1" }))
+    live.refused("denied", read("x", { user = "u1", tenant = B }))
+    assert(read("x", { user = "u2" }))
+  end)
+end)
