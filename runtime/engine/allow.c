@@ -124,7 +124,8 @@ decide(struct op *op)
 				 .snapshot = catalog_current(op->w->catalog),
 				 .scope = op->w->scope,
 				 .context = op->context,
-				 .now_s = now_s(op)};
+				 .now_s = now_s(op),
+				 .worker = op->w->index};
 	struct err e;
 
 	if (op_inner(op, op_cursor_head(op), &ask.stmt, &e) < 0)

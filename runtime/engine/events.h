@@ -66,8 +66,6 @@
 	  "the policy folder was refused, and the rules in force stay") \
 	X(POLICY_FAILED, "policy.failed", "HIGH", \
 	  "a function of a policy file failed, and had no effect") \
-	X(POLICY_ALARM, "policy.alarm", "CRITICAL", \
-	  "a function of a guard failed, and something was denied because of it") \
 	X(POLICY_RETURNED, "policy.returned", "HIGH", \
 	  "functions of a policy file failed too often, and its last good version is in force again") \
 	X(POLICY_STALE, "policy.stale", "CRITICAL", \

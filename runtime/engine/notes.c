@@ -297,21 +297,16 @@ notes_op(struct worker *w, const struct op *op)
 void
 notes_failed(struct worker *w, const struct notes_failure *f)
 {
-	const struct vocab_file *file = &vocab_files[f->file];
-	enum event_type type = file->guard ? EVENT_POLICY_ALARM
-					   : EVENT_POLICY_FAILED;
+	const char *file = vocab_files[f->file].name;
 
-	log_at(&w->rt->log, file->guard ? LOG_AT_ERROR : LOG_AT_WARN, "policy",
-	       "a function of a policy file failed",
-	       LOG_STR("file", file->name),
-	       LOG_INT("generation", (int64_t)f->generation),
-	       LOG_STR("denied", file->guard ? "yes" : "no"),
-	       LOG_STR("why", f->why->text));
-	if (!events_wanted(w->rt->events, type))
+	log_warn(&w->rt->log, "policy", "a function of a policy file failed",
+		 LOG_STR("file", file),
+		 LOG_INT("generation", (int64_t)f->generation),
+		 LOG_STR("why", f->why->text));
+	if (!events_wanted(w->rt->events, EVENT_POLICY_FAILED))
 		return;
-	raise_event(w, type, NULL,
-		    json_pack("{sI ss sb so}", "generation",
-			      (json_int_t)f->generation, "file", file->name,
-			      "denied", (int)file->guard, "message",
-			      event_text(f->why->text)));
+	raise_event(w, EVENT_POLICY_FAILED, NULL,
+		    json_pack("{sI ss so}", "generation",
+			      (json_int_t)f->generation, "file", file,
+			      "message", event_text(f->why->text)));
 }

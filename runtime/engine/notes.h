@@ -32,7 +32,7 @@ void notes_access_fault(struct worker *w, const char *text);
 /* An operation has ended: was it slow, did it fail? */
 void notes_op(struct worker *w, const struct op *op);
 
-/* Of a guard: an alarm, for something was denied because of it. */
+/* Of a file that is no guard; those of access.lua are faults of their rule. */
 void notes_failed(struct worker *w, const struct notes_failure *f);
 
 #endif

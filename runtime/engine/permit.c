@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hook.h"
 #include "refusal.h"
 
 /* Sets of WAYS; what was not used for longest in its set gives way. */
@@ -122,6 +123,8 @@ struct deciding {
 	const struct world *world;
 	struct expr_fact facts[2];
 	uint64_t held[EXPR_ROLES / 64];
+	struct hook_who caller;
+	struct expr_call call;
 	struct expr_ask who;
 	const char **values;
 	unsigned room;
@@ -141,6 +144,9 @@ look_at_who(struct deciding *d)
 	if (c != NULL && c->clinic_tz != NULL)
 		d->facts[n++] = (struct expr_fact){EXPR_ATTR_CLINIC_TZ, 1,
 						   &c->clinic_tz};
+	d->caller = (struct hook_who){ask->rules->hooks, ask->worker, c,
+				      ask->now_s};
+	d->call = (struct expr_call){hook_expr, &d->caller};
 	access_held(ask->rules->access, c, d->held);
 	d->who = (struct expr_ask){.ctx = c,
 				   .facts = d->facts,
@@ -148,6 +154,7 @@ look_at_who(struct deciding *d)
 				   .now_s = ask->now_s,
 				   .held = d->held,
 				   .zones = ask->rules->zones,
+				   .call = &d->call,
 				   .row.world = d->world};
 }
 

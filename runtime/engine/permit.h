@@ -62,6 +62,7 @@ struct permit_ask {
 	struct scope *scope;
 	const struct context *context;	      /* or NULL */
 	int64_t now_s;			      /* EXPR_NO_CLOCK: not trusted */
+	int worker;			      /* whose VM functions run in */
 	const struct access_opening *opening; /* or NULL */
 };
 

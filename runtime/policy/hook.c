@@ -71,8 +71,9 @@ push_fact(lua_State *L, const struct hook_fact *f)
 	}
 }
 
-static const char *const texts_of_context[] = {
-	"user", "location", "ip", "device", "purpose", "trace", "system"};
+static const char *const texts_of_context[] = {"user",	 "location", "ip",
+					       "device", "purpose",  "trace",
+					       "system", "clinic_tz"};
 #define NTEXTS (sizeof(texts_of_context) / sizeof(*texts_of_context))
 
 static const char *
@@ -80,7 +81,7 @@ text_of(const struct context *c, size_t i)
 {
 	const char *const texts[NTEXTS] = {c->user,   c->location, c->ip,
 					   c->device, c->purpose,  c->trace,
-					   c->system};
+					   c->system, c->clinic_tz};
 
 	return texts[i];
 }
@@ -100,6 +101,8 @@ push_context(lua_State *L, const struct context *c, const char *name)
 		}
 	if (strcmp(name, "roles") == 0)
 		push_texts(L, c->roles, c->nroles);
+	else if (strcmp(name, "locations") == 0)
+		push_texts(L, c->locations, c->nlocations);
 	else if (strcmp(name, "tenants") == 0)
 		push_tenants(L, c);
 	else if (strcmp(name, "tenant") == 0 && c->ntenants == 1)
@@ -122,6 +125,7 @@ no_such_field(lua_State *L, const struct hook_ask *a, const char *name)
 	for (size_t i = 0; i < NTEXTS; i++)
 		near_try(&n, texts_of_context[i]);
 	near_try(&n, "roles");
+	near_try(&n, "locations");
 	near_try(&n, "tenant");
 	near_try(&n, "tenants");
 	if (near_best(&n) != NULL)

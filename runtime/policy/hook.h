@@ -13,9 +13,10 @@
  *
  * ctx is the function's only argument: read-only, the same object each time,
  * of use until the function returns.  Its fields are those of the context
- * (tenant, tenants, user, roles, location, ip, device, purpose, trace, system)
- * and the facts of the question, which come first; a field of another name is
- * an error, one that is not known is nil, a list is a copy.
+ * (tenant, tenants, user, roles, location, locations, clinic_tz, ip, device,
+ * purpose, trace, system) and the facts of the question, which come first; a
+ * field of another name is an error, one that is not known is nil, a list is a
+ * copy.
  *
  * What an error says of the function is "file:line: " and what happened: the
  * words of error() may tell who asks, so they are left out.

@@ -366,5 +366,12 @@ terms_read(const struct terms *t, const struct decl_value *v, struct expr **out)
 		x->yes = v->yes;
 		return 0;
 	}
+	if (v->type == DECL_FUNCTION) {
+		x->kind = EXPR_CALL;
+		x->function = v->function;
+		x->text = arena_printf(t->arena, "function(ctx), line %d",
+				       v->line);
+		return 0;
+	}
 	return fail(t, v->line, "all, any and no take conditions");
 }

@@ -9,6 +9,7 @@
  *	row.x:eq(v) :ne :lt :le :gt :ge	   v is a value, ctx.x or row.x
  *	row.x:one_of { "a", "b" } or a set	 ctx.set:has(v)
  *	ctx.set:within(set)			 row.x:known()
+ *	function(ctx) return ... end		 (policy/hook.h)
  *
  * Errors say the line of the condition, what is wrong, and the nearest word.
  *

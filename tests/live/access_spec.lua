@@ -120,6 +120,40 @@ describe("access rules", function()
     end)
   end)
 
+  it("ask functions of the file, and one that fails denies", function()
+    open("access_functions", [[
+      role "doctor" {}
+      local function mine(ctx) return ctx.locations[1] == "w1" end
+      local function typo(ctx) return ctx.usr == "x" end
+      permit "doctor" { role = "doctor", action = "read", on = "patients",
+        when = mine }
+      permit "codes" { action = "read", on = "codes" }
+      forbid "broken" { action = "read", on = "codes",
+        when = typo }]])
+    local faults = {}
+    local stop = db:on("access.fault", function(e)
+      faults[#faults + 1] = e.payload.message
+    end)
+    as("doctor", function(c)
+      assert.equal("Ada Bob",
+        column(c:query("select * from patients order by id"), "name"))
+    end, { locations = { "w1" } })
+    as("doctor", function(c)
+      live.refused("denied", c:query("select * from patients"))
+    end, { locations = { "w2" } })
+    as("doctor", function(c)
+      live.says(live.refused("denied", c:query("select * from codes")),
+        'forbid "broken"')
+    end)
+    live.until_(function()
+      lunate.sleep(0.01)
+      return faults[1]
+    end, 10, "the alarm")
+    live.says(faults[1], "access.lua:3", "there is no 'usr' in it",
+      "did you mean 'user'?")
+    stop()
+  end)
+
   it("mask columns: always, or in the rows where a condition fails", function()
     open "access_masks"
     as("nurse", function(c)

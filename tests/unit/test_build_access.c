@@ -275,6 +275,9 @@ values_may_be_listed_and_the_zone_left_to_the_clinic(void **state)
 	       "hours(\"07:00-19:00\", ctx.clinic_tz)");
 	prints("when = ctx.locations:has(row.at)",
 	       "row.at:one_of(ctx.locations)");
+	prints("when = function(ctx) return true end", "function(ctx), line 5");
+	prints("when = all { ctx.user:known(), function() return true end }",
+	       "all { ctx.user:known(), function(ctx), line 5 }");
 	prints("when = all(ctx.user:known(), true)",
 	       "all { ctx.user:known(), true }");
 }
