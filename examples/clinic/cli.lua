@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 --
--- cli - what the scripts of this folder share: arguments, text for people.
+-- cli - what the scripts of this folder share: arguments, folders, text for
+-- people.
 
 local cli = {}
 
@@ -48,6 +49,16 @@ function cli.parse(argv, known)
     i = i + 1
   end
   return opts, rest
+end
+
+--- Makes a folder, and those above it.  Raises a message for the user.
+---@param path string
+function cli.make_dir(path)
+  local quoted = "'" .. path:gsub("'", "'\\''") .. "'"
+  local code = os.execute("mkdir -p " .. quoted)
+  if code ~= 0 and code ~= true then
+    error("cannot make the folder " .. path, 0)
+  end
 end
 
 -- Columns on the screen of a UTF-8 text: every byte but the continuations.

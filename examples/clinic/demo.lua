@@ -59,14 +59,6 @@ select coalesce(obj_description(n.oid, 'pg_namespace'), '') as mark,
   assert(db:exec(("comment on schema healthcare is '%s'"):format(MARK)))
 end
 
-local function make_dir(path)
-  local quoted = "'" .. path:gsub("'", "'\\''") .. "'"
-  local code = os.execute("mkdir -p " .. quoted)
-  if code ~= 0 and code ~= true then
-    error("cannot make the folder " .. path, 0)
-  end
-end
-
 local function expect(what, wanted, got)
   if wanted ~= got then
     error(("%s: %d expected, %d found"):format(what, wanted, got), 0)
@@ -118,7 +110,7 @@ local function data(opts, work)
     return opts.data
   end
   local dir = work .. "/csv"
-  make_dir(dir)
+  cli.make_dir(dir)
   local began = lunate.now()
   local made = generate.run(dir, { patients = opts.patients })
   say("generated %d patients with %d encounters in %.1f s, in %s",
@@ -151,7 +143,7 @@ end
 ---@param opts { data?: string, patients?: integer, work?: string }
 function demo.run(db, opts)
   local work = opts.work or "demo-work"
-  make_dir(work)
+  cli.make_dir(work)
   local dir, result = db:as_system("demo: schema and import",
     function(system)
       return fill(system, opts, work)
