@@ -50,11 +50,14 @@
  *     statement is leaky: it could tell of a row before its tenant was looked
  *     at.  Leaky is, anywhere in the statement, what may raise or act (a call
  *     of a function, a cast, a subscript, an operator other than = <> != < >
- *     <= >= ~~ !~~ ~~* !~~*, those of IN, BETWEEN, LIKE, IS DISTINCT FROM and
- *     NULLIF included; an XML or JSON expression) with a column below it; but
- *     for those parts of the root that are worked out from rows that were
- *     let through: its select list, RETURNING, SET, GROUP BY, ORDER BY,
- *     DISTINCT ON, WINDOW, LIMIT and OFFSET, not counting SELECTs inside them.
+ *     <= >=, those of IN, BETWEEN, IS DISTINCT FROM and NULLIF included, and
+ *     LIKE or ILIKE of a literal without a backslash; an XML or JSON
+ *     expression) with a column below it, and what compares (an operator, IN,
+ *     CASE x WHEN, GREATEST) with a whole row below it; but for those parts of
+ *     the root that are worked out from rows that were let through: its select
+ *     list, RETURNING, SET, GROUP BY, ORDER BY, DISTINCT ON, WINDOW, LIMIT and
+ *     OFFSET, not counting SELECTs inside them.  What the planner asks of its
+ *     statistics nothing here holds back: only the database's barrier does.
  * F2  in place, when a SELECT has GROUP BY (a grouped key covers the other
  *     columns of a table, not those of a sub-select) or the statement names a
  *     column by schema.table.column: the table stays, with its schema, and P

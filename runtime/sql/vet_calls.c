@@ -321,13 +321,14 @@ look_sublink(struct gate *g)
 /* ---- types ------------------------------------------------------------- */
 
 /* Types whose values are the server's inside, or are looked up in a catalog
- * when they are read. */
+ * when they are read; and oid, which a bigint compared with it is turned into,
+ * so that a hidden one raises when it is too large. */
 static bool
 is_inside(const char *name)
 {
-	static const char *const names[] = {"aclitem", "cid", "refcursor",
-					    "tid",     "xid", "txid_snapshot",
-					    "xid8"};
+	static const char *const names[] = {"aclitem",	     "cid", "oid",
+					    "refcursor",     "tid", "xid",
+					    "txid_snapshot", "xid8"};
 
 	if (name[0] == '_')
 		name++;

@@ -65,7 +65,7 @@ static const char *const standard[] = {
 	"num_nonnulls", "num_nulls", "numeric", "numeric_div_trunc",
 	"numeric_exp", "numeric_inc", "numeric_ln", "numeric_log",
 	"numeric_sqrt", "nummultirange", "numnode", "numrange", "octet_length",
-	"oid", "overlaps", "overlay", "path", "pclose", "percent_rank",
+	"overlaps", "overlay", "path", "pclose", "percent_rank",
 	"percentile_cont", "percentile_disc", "pg_collation_for",
 	"pg_column_size", "pg_size_bytes", "pg_size_pretty", "pg_typeof",
 	"phraseto_tsquery", "pi", "plainto_tsquery", "point", "polygon",

@@ -80,6 +80,9 @@ static const char *const tenant_corpus[] = {
 	"select lower(note) from visits where lower(note) = $1",
 	"select * from (select n::text as t from visits) x where t = '1'",
 	"select v.id from visits v where v.note::int = 1 group by v.id",
+	"select v.n from visits v where v = (select w from visits w limit 1)",
+	"select n from visits where note like 'a\\' or note like $1",
+	"select n from visits where note[n] = 'x' group by n",
 	"update visits set n = 1",
 	"update visits set n = n + 1 where id = $1 or true",
 	"update only visits as v set (n, note) = (1, 'x') where v.n = 2 "

@@ -194,6 +194,7 @@ types_that_look_into_the_server_are_refused(void **state)
 		{"SELECT pg_catalog.regclass 'x'", "type"},
 		{"SELECT 'x'::aclitem, 1", "type"},
 		{"SELECT '1'::xid", "type"},
+		{"SELECT '1'::oid", "type"},
 		{"SELECT '1/1'::pg_lsn", "type"},
 		{"SELECT NULL::patients", "type"},
 		{"SELECT ROW(1)::pair", "type"},

@@ -226,7 +226,7 @@ vw_type(const void *arg, const char *schema, const char *name)
 	static const char *const own[] = {
 		"int4",	   "text",    "uuid",	 "regclass", "_regproc",
 		"aclitem", "numeric", "date",	 "xid",	     "interval",
-		"_text",   "bool",    "varchar", "pg_lsn"};
+		"_text",   "bool",    "varchar", "pg_lsn",   "oid"};
 	static const char *const users[] = {"mood e", "email d", "pair c",
 					    "citext o", "patients c"};
 	size_t len = strlen(name);
