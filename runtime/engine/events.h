@@ -73,7 +73,11 @@
 	X(ACCESS_FAULT, "access.fault", "CRITICAL", \
 	  "a rule of access.lua makes no sense for a request, and counts as void") \
 	X(ACCESS_BREAK_GLASS, "access.break_glass", "CRITICAL", \
-	  "somebody opened one patient's rows in an emergency")
+	  "somebody opened one patient's rows in an emergency") \
+	X(POLICY_DRIFT, "policy.drift", "CRITICAL", \
+	  "tables were closed by what the database holds, or opened again") \
+	X(ISOLATION_BREACH, "isolation.breach", "CRITICAL", \
+	  "a row of another tenant was about to leave, and was withheld")
 
 /* clang-format on */
 enum event_type {

@@ -9,10 +9,14 @@
 
 #include <string.h>
 
+#include "barrier.h"
 #include "permit.h"
 #include "refusal.h"
 #include "runtime.h"
 #include "scope.h"
+
+/* An operation waits so often for what is known of the database. */
+#define LOOKS 4
 
 /* ---- who is not scoped ------------------------------------------------- */
 
@@ -28,12 +32,18 @@ is_control(const struct op *op)
 		(s->kind == STMT_CURSOR && s->ntables == 0));
 }
 
+static bool
+is_nobodys(const struct op *op)
+{
+	return op->rules->isolation.state == ISOLATION_OFF ||
+	       (op->flags & OP_PROBE) ||
+	       (op->context != NULL && op->context->system != NULL);
+}
+
 bool
 op_is_free(const struct op *op)
 {
-	return op->rules->isolation.state == ISOLATION_OFF ||
-	       (op->flags & OP_PROBE) || is_control(op) ||
-	       (op->context != NULL && op->context->system != NULL);
+	return is_nobodys(op) || is_control(op);
 }
 
 /* ---- the query of a cursor --------------------------------------------- */
@@ -128,7 +138,7 @@ add_values(struct op *op, const struct scoped *s, enum tenant_shape shape)
 /* ---- the step ---------------------------------------------------------- */
 
 static void
-on_catalog(void *arg)
+on_known(void *arg)
 {
 	struct op *op;
 
@@ -167,26 +177,50 @@ put(struct op *op, size_t head, struct scoped *s, enum tenant_shape shape)
 }
 
 /* Borrowed.  A permit holds for one statement, context and schema, so it keeps
- * what that became. */
+ * what that became, while the same tables are closed. */
 static struct scoped *
 scoped_for(struct op *op, const struct scope_ask *ask)
 {
 	struct permit *p = op->permit;
 	struct scoped *s;
 
-	if (p != NULL && p->scoped != NULL)
+	if (p != NULL && p->scoped != NULL && scoped_fits(p->scoped, ask))
 		return p->scoped;
 	s = scope_get(op->w->scope, ask);
-	if (p != NULL)
+	if (p != NULL) {
+		if (p->scoped != NULL)
+			scoped_unpin(&p->scoped);
 		p->scoped = scoped_pin(s);
+	}
 	return s;
 }
 
+/* Somebody may have mended what closed a table. */
+static bool
+is_worth_asking(struct op *op, const struct scoped *s)
+{
+	return refusal_of(&s->err) == REFUSE_CLOSED && op->looks < LOOKS &&
+	       op->rules->isolation.state == ISOLATION_ON &&
+	       barrier_is_old(op->w->barrier, op->rules);
+}
+
 static enum next
-scope_it(struct op *op)
+wait_barrier(struct op *op)
+{
+	op->looks++;
+	op->bwait.done = on_known;
+	op->bwait.arg = op;
+	barrier_wait(op->w->barrier, op->rules, &op->bwait);
+	return WAIT;
+}
+
+static enum next
+scope_it(struct op *op, struct closed *closed)
 {
 	size_t head = op_cursor_head(op);
+	struct scoped *s;
 	struct scope_ask ask = {
+		.closed = closed,
 		.rules = &op->rules->isolation,
 		.epoch = op->rules->decision_epoch,
 		.snapshot = catalog_current(op->w->catalog),
@@ -203,7 +237,9 @@ scope_it(struct op *op)
 	}
 	if (op_inner(op, head, &ask.stmt, &e) < 0)
 		return op_refuse(op, &e);
-	n = put(op, head, scoped_for(op, &ask), ask.shape);
+	s = scoped_for(op, &ask);
+	n = is_worth_asking(op, s) ? wait_barrier(op)
+				   : put(op, head, s, ask.shape);
 	stmt_unpin(&ask.stmt);
 	return n;
 }
@@ -215,9 +251,10 @@ op_need_catalog(struct op *op)
 
 	if (catalog_loaded(op->w->catalog))
 		return NEXT;
-	if (!op->asked) {
+	if (op->looks < LOOKS) {
+		op->looks++;
 		op->asked = true;
-		catalog_wait(op->w->catalog, &op->wait, on_catalog, op);
+		catalog_wait(op->w->catalog, &op->wait, on_known, op);
 		return WAIT;
 	}
 	e = *catalog_err(op->w->catalog);
@@ -227,15 +264,37 @@ op_need_catalog(struct op *op)
 	return op_refuse(op, &e);
 }
 
+/* The schema is known; what the database keeps of the rules has to be, too. */
+static enum next
+scope_known(struct op *op)
+{
+	struct closed *closed = NULL;
+
+	if (op->rules->isolation.state == ISOLATION_CLOSED)
+		return scope_it(op, NULL);
+	op_look_out(op);
+	closed = barrier_closed(op->w->barrier, op->rules);
+	if (closed != NULL)
+		return scope_it(op, closed);
+	if (op->looks < LOOKS)
+		return wait_barrier(op);
+	return op_refuse(op, barrier_err(op->w->barrier));
+}
+
 enum next
 op_scope(struct op *op)
 {
 	enum next n;
 
-	if (op_is_free(op))
+	if (is_nobodys(op))
 		return NEXT;
+	op->bound = true;
+	if (is_control(op)) {
+		op_look_out(op);
+		return NEXT;
+	}
 	n = op_need_catalog(op);
-	return n == NEXT ? scope_it(op) : n;
+	return n == NEXT ? scope_known(op) : n;
 }
 
 int

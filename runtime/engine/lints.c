@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <jansson.h>
+#include <xxhash.h>
 
 #include "mem.h"
 
@@ -81,6 +82,32 @@ rules_json(const struct isolation_rules *r, const struct rows *states)
 	return mine;
 }
 
+static void
+hash(uint64_t *h, const char *text)
+{
+	if (text != NULL)
+		*h = XXH3_64bits_withSeed(text, strlen(text) + 1, *h + 1);
+}
+
+uint64_t
+lints_key(const struct isolation_rules *r)
+{
+	char *text = rules_json(r, NULL);
+	uint64_t h = (uint64_t)r->mode << 8 | (uint64_t)r->seal << 4 |
+		     (uint64_t)r->tables->type;
+
+	hash(&h, text);
+	mem_free(text);
+	for (unsigned i = 0; i < r->naccepted; i++) {
+		const struct isolation_accept *a = &r->accepted[i];
+
+		hash(&h, a->lint);
+		hash(&h, a->schema);
+		hash(&h, a->name);
+	}
+	return h;
+}
+
 static const char *
 mode_word(enum isolation_mode mode)
 {
@@ -123,10 +150,10 @@ static const char path_sql[] =
 static void
 ask_lints(struct lints *l, struct worker *w)
 {
-	const struct tenant_rules *r = l->ask.rules->tables;
+	const struct tenant_rules *r = l->of->tables;
 
 	l->vals[0] = text_val(l->rules);
-	l->vals[1] = text_val(mode_word(l->ask.rules->mode));
+	l->vals[1] = text_val(mode_word(l->of->mode));
 	l->vals[2] = text_val(tenant_type_name(r->type));
 	lints_sql(&l->sql);
 	begin(l, w, on_lints);
@@ -149,18 +176,17 @@ on_state(struct op *op)
 		l->done(l);
 		return;
 	}
-	l->rules = rules_json(l->ask.rules,
-			      op->err.code == 0 ? op->rows : NULL);
+	l->rules = rules_json(l->of, op->err.code == 0 ? op->rows : NULL);
 	op_fini(op);
 	ask_lints(l, w);
 }
 
 void
-lints_start(struct lints *l, struct worker *w, const struct lints_ask *ask,
-	    void (*done)(struct lints *l))
+lints_start(struct lints *l, struct worker *w,
+	    const struct isolation_rules *rules, void (*done)(struct lints *l))
 {
-	assert(ask->rules->state == ISOLATION_ON);
-	l->ask = *ask;
+	assert(rules->state == ISOLATION_ON);
+	l->of = rules;
 	l->done = done;
 	str_init(&l->sql);
 	begin(l, w, on_state);
@@ -191,16 +217,12 @@ lints_found(const struct lints *l)
 static bool
 is_accepted(const struct lints *l, const struct lint_finding *f)
 {
-	for (unsigned i = 0; i < l->ask.naccepted; i++) {
-		const struct lint_accept *a = &l->ask.accepted[i];
-		size_t n = strlen(f->schema);
+	for (unsigned i = 0; i < l->of->naccepted; i++) {
+		const struct isolation_accept *a = &l->of->accepted[i];
 
-		if (strcmp(a->lint, f->lint->name) != 0)
-			continue;
-		if (a->table == NULL ||
-		    (strncmp(a->table, f->schema, n) == 0 &&
-		     a->table[n] == '.' &&
-		     strcmp(a->table + n + 1, f->name) == 0))
+		if (strcmp(a->lint, f->lint->name) == 0 &&
+		    (a->name == NULL || (strcmp(a->schema, f->schema) == 0 &&
+					 strcmp(a->name, f->name) == 0)))
 			return true;
 	}
 	return false;
@@ -245,144 +267,4 @@ lints_tell(const struct lint_finding *f, struct doctor_finding *to)
 				     : "; all tables are closed");
 	if (!f->accepted)
 		snprintf(to->remedy, sizeof(to->remedy), "%s", f->fix);
-}
-
-/* ---- the closed set ----------------------------------------------------- */
-
-struct closed_table {
-	const char *schema, *name, *lint;
-};
-
-struct closed {
-	unsigned magic;
-#define CLOSED_MAGIC 0xc105ed0d
-	int refs;	 /* atomic */
-	const char *all; /* the lint that closes all tables, or NULL */
-	unsigned n;
-	struct arena arena;
-	struct closed_table *tables; /* by schema, then name */
-};
-
-static int
-compare(const void *va, const void *vb)
-{
-	const struct closed_table *a = va, *b = vb;
-	int c = strcmp(a->schema, b->schema);
-
-	return c != 0 ? c : strcmp(a->name, b->name);
-}
-
-static bool
-closes(const struct closed *c, const char *schema, const char *name)
-{
-	for (unsigned i = 0; i < c->n; i++)
-		if (strcmp(c->tables[i].schema, schema) == 0 &&
-		    strcmp(c->tables[i].name, name) == 0)
-			return true;
-	return false;
-}
-
-static void
-add(struct closed *c, const struct lint_finding *f)
-{
-	if (!f->closes)
-		return;
-	if (f->schema[0] == 0) {
-		c->all = c->all != NULL ? c->all : f->lint->name;
-		return;
-	}
-	if (closes(c, f->schema, f->name))
-		return;
-	c->tables[c->n++] = (struct closed_table){
-		arena_dup(&c->arena, f->schema, strlen(f->schema)),
-		arena_dup(&c->arena, f->name, strlen(f->name)), f->lint->name};
-}
-
-/* Rows that belong to whoever owns rows of a closed table are closed too. */
-static void
-add_followers(struct closed *c, const struct tenant_rules *r)
-{
-	unsigned before;
-
-	do {
-		before = c->n;
-		for (unsigned i = 0; i < r->ntables; i++) {
-			const struct tenant_table *t = &r->tables[i];
-
-			if (t->via != NULL &&
-			    closes(c, t->via_schema, t->via) &&
-			    !closes(c, t->schema, t->name))
-				c->tables[c->n++] = (struct closed_table){
-					arena_dup(&c->arena, t->schema,
-						  strlen(t->schema)),
-					arena_dup(&c->arena, t->name,
-						  strlen(t->name)),
-					"parent-closed"};
-		}
-	} while (c->n != before);
-}
-
-struct closed *
-closed_new(const struct lints *l)
-{
-	const struct tenant_rules *r = l->ask.rules->tables;
-	unsigned n = lints_found(l);
-	struct closed *c = mem_new(sizeof(*c));
-
-	OBJ_INIT(c, CLOSED_MAGIC);
-	c->refs = 1;
-	arena_init(&c->arena, NULL, 0);
-	c->tables = arena_new(&c->arena,
-			      (n + r->ntables + 1) * sizeof(*c->tables));
-	if (l->op.err.code != 0)
-		c->all = "unasked";
-	for (unsigned i = 0; i < n; i++) {
-		struct lint_finding f = lints_finding(l, i);
-
-		add(c, &f);
-	}
-	add_followers(c, r);
-	qsort(c->tables, c->n, sizeof(*c->tables), compare);
-	return c;
-}
-
-const char *
-closed_by(const struct closed *c, const char *schema, const char *name)
-{
-	const struct closed_table key = {schema, name, NULL}, *found;
-
-	OBJ_CHECK(c, CLOSED_MAGIC);
-	if (c->all != NULL)
-		return c->all;
-	found = c->n > 0 ? bsearch(&key, c->tables, c->n, sizeof(key), compare)
-			 : NULL;
-	return found != NULL ? found->lint : NULL;
-}
-
-unsigned
-closed_count(const struct closed *c)
-{
-	OBJ_CHECK(c, CLOSED_MAGIC);
-	return c->n;
-}
-
-struct closed *
-closed_pin(struct closed *c)
-{
-	OBJ_CHECK(c, CLOSED_MAGIC);
-	__atomic_add_fetch(&c->refs, 1, __ATOMIC_RELAXED);
-	return c;
-}
-
-void
-closed_unpin(struct closed **pc)
-{
-	struct closed *c;
-
-	OBJ_TAKE(c, pc, CLOSED_MAGIC);
-	if (__atomic_sub_fetch(&c->refs, 1, __ATOMIC_ACQ_REL) != 0)
-		return;
-	arena_fini(&c->arena);
-	OBJ_FINI(c);
-	mem_free(c);
 }

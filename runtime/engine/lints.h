@@ -3,20 +3,19 @@
  * lints - does the live database keep what isolation.lua takes for granted?
  *
  *   lints_start --state of each table's policies--> --all lints--> done()
- *       findings -> doctor's list          closed -> tables nobody may touch
+ *       findings -> doctor's list       closed.h -> tables nobody may touch
  *
  * A lint is one SELECT over the rules and the catalogs (lints_sql.c), asked as
  * the application's own role, whose rights are what is judged.  Each finding
  * has the SQL that mends it.  Where rows of one tenant could reach another the
  * finding closes its table; a finding without a table closes all of them.
- * What cannot be asked is not known to be good: on an error everything closes.
  *
- * A lint may be accepted on purpose, for one table or for all: it is told
- * still, as advice, and closes nothing.
+ * A lint may be accepted on purpose (isolation.lua: accept), for one table or
+ * for all: it is told still, as advice, and closes nothing.
  *
  * Memory: embedded in its owner; findings lie in the rows of the answer until
- *         lints_fini(); a closed set is counted and owns its names.
- * Thread: that of the worker; a closed set any.
+ *         lints_fini().
+ * Thread: that of the worker.
  */
 #ifndef LINTS_H
 #define LINTS_H
@@ -39,17 +38,6 @@ extern const unsigned lints_count;
  * tenants */
 void lints_sql(struct str *out);
 
-/* lint = "..." on purpose; table "schema.name", or NULL: all. */
-struct lint_accept {
-	const char *lint, *table;
-};
-
-struct lints_ask {
-	const struct isolation_rules *rules; /* ON */
-	const struct lint_accept *accepted;
-	unsigned naccepted;
-};
-
 struct lint_finding {
 	const struct lint *lint;
 	const char *schema, *name; /* "": not about one table */
@@ -60,16 +48,21 @@ struct lint_finding {
 
 struct lints {
 	struct op op; /* op.err: what could not be asked */
-	struct lints_ask ask;
+	const struct isolation_rules *of;
 	struct str sql;
 	char *rules; /* as JSON */
 	struct pgval vals[3];
 	void (*done)(struct lints *l);
 };
 
-/* Zeroed memory; `ask` and what it points to are borrowed until done(), which
+/* Of rules that are ON, the same for both: the same questions, and the same
+ * answers accepted. */
+uint64_t lints_key(const struct isolation_rules *rules);
+
+/* Zeroed memory; the rules are ON and borrowed until lints_fini(); done()
  * follows from the loop. */
-void lints_start(struct lints *l, struct worker *w, const struct lints_ask *ask,
+void lints_start(struct lints *l, struct worker *w,
+		 const struct isolation_rules *rules,
 		 void (*done)(struct lints *l));
 
 /* After done(): how many, and each of them, in the order of lints_list. */
@@ -80,21 +73,5 @@ struct lint_finding lints_finding(const struct lints *l, unsigned i);
 void lints_tell(const struct lint_finding *f, struct doctor_finding *to);
 
 void lints_fini(struct lints *l);
-
-/* ---- which tables are closed */
-
-struct closed;
-
-/* After done(); of an error: all. */
-struct closed *closed_new(const struct lints *l);
-
-/* The lint that closes a table ("all tables": the one that closes all), or
- * NULL: it is open. */
-const char *closed_by(const struct closed *c, const char *schema,
-		      const char *name);
-unsigned closed_count(const struct closed *c);
-
-struct closed *closed_pin(struct closed *c);
-void closed_unpin(struct closed **pc);
 
 #endif

@@ -5,6 +5,8 @@
 
 #include <xxhash.h>
 
+#include "barrier.h"
+#include "closed.h"
 #include "events.h"
 #include "limits.h"
 #include "op.h"
@@ -70,6 +72,7 @@ notes_pool(void *arg, enum pool_note n, const char *text)
 	switch (n) {
 	case POOL_NOTE_CONNECTED:
 		log_debug(lg, "pool", "connected", LOG_STR("what", text));
+		barrier_doubt(w->barrier);
 		limits_look(w->limits);
 		return;
 	case POOL_NOTE_RETURNED:
@@ -96,6 +99,7 @@ notes_pool(void *arg, enum pool_note n, const char *text)
 		raise_pool(w, EVENT_CONNECTION_LEAK, text);
 		return;
 	case POOL_NOTE_LOST:
+		barrier_lost(w->barrier);
 		log_warn(lg, "pool", "connection lost", LOG_STR("why", text));
 		raise_pool(w, EVENT_CONNECTION_LOST, text);
 		return;
@@ -309,4 +313,129 @@ notes_failed(struct worker *w, const struct notes_failure *f)
 		    json_pack("{sI ss so}", "generation",
 			      (json_int_t)f->generation, "file", file,
 			      "message", event_text(f->why->text)));
+}
+
+/* ---- isolation ---------------------------------------------------------- */
+
+static json_t *
+table_text(const struct closed_table *t)
+{
+	struct str s;
+	json_t *j;
+
+	if (t->schema[0] == 0)
+		return json_string("all tables");
+	str_init(&s);
+	str_addf(&s, "%s.%s", t->schema, t->name);
+	j = event_text(s.at);
+	str_fini(&s);
+	return j;
+}
+
+static bool
+has(const struct closed *c, const struct closed_table *t)
+{
+	const struct closed_table *list;
+	unsigned n = c != NULL ? closed_tables(c, &list) : 0;
+
+	for (unsigned i = 0; i < n; i++)
+		if (strcmp(list[i].schema, t->schema) == 0 &&
+		    strcmp(list[i].name, t->name) == 0 &&
+		    strcmp(list[i].lint, t->lint) == 0)
+			return true;
+	return false;
+}
+
+/* The tables of `of` that are not in `than`. */
+static json_t *
+more(const struct closed *of, const struct closed *than)
+{
+	const struct closed_table *list;
+	unsigned n = of != NULL ? closed_tables(of, &list) : 0;
+	json_t *all = json_array();
+
+	for (unsigned i = 0; i < n; i++)
+		if (!has(than, &list[i]))
+			(void)json_array_append_new(
+				all,
+				json_pack("{so so so so}", "table",
+					  table_text(&list[i]), "lint",
+					  event_text(list[i].lint), "what",
+					  event_text(list[i].what), "remedy",
+					  event_text(list[i].fix)));
+	return all;
+}
+
+static void
+log_closed(struct worker *w, uint64_t generation, const struct closed *c)
+{
+	const struct closed_table *first;
+	unsigned n = closed_tables(c, &first);
+	struct err e;
+
+	if (n == 0) {
+		log_info(&w->rt->log, "policy", "all tables are open",
+			 LOG_INT("generation", (int64_t)generation));
+		return;
+	}
+	(void)closed_refuse(first, &e);
+	log_error(&w->rt->log, "policy",
+		  "tables are closed by what the database holds",
+		  LOG_INT("generation", (int64_t)generation),
+		  LOG_INT("tables", n), LOG_STR("first", e.text));
+}
+
+/* True: *before is what was told until now, to be unpinned, or NULL. */
+static bool
+exchange(struct runtime *rt, struct closed *now, struct closed **before)
+{
+	const struct closed_table *list;
+	bool changed;
+
+	pthread_mutex_lock(&rt->lock);
+	*before = rt->closed;
+	changed = *before != NULL ? !closed_same(*before, now)
+				  : closed_tables(now, &list) > 0;
+	if (changed)
+		rt->closed = closed_pin(now);
+	pthread_mutex_unlock(&rt->lock);
+	return changed;
+}
+
+void
+notes_closed(struct worker *w, uint64_t generation, struct closed *closed)
+{
+	struct closed *before;
+
+	if (!exchange(w->rt, closed, &before))
+		return;
+	log_closed(w, generation, closed);
+	if (events_wanted(w->rt->events, EVENT_POLICY_DRIFT))
+		raise_event(w, EVENT_POLICY_DRIFT, NULL,
+			    json_pack("{sI so so}", "generation",
+				      (json_int_t)generation, "closed",
+				      more(closed, before), "opened",
+				      more(before, closed)));
+	if (before != NULL)
+		closed_unpin(&before);
+}
+
+void
+notes_breach(struct worker *w, const struct op *op)
+{
+	struct str sql;
+
+	str_init(&sql);
+	redact_sql(&sql, op->sql, op->len, SQL_IN_LOG);
+	log_error(&w->rt->log, "guard",
+		  "a row of another tenant was withheld, and the connection "
+		  "ended",
+		  LOG_INT("generation", (int64_t)op->rules->id),
+		  LOG_STR("sql", sql.at));
+	str_fini(&sql);
+	if (events_wanted(w->rt->events, EVENT_ISOLATION_BREACH))
+		raise_op(w, EVENT_ISOLATION_BREACH, op,
+			 json_pack("{sI so}", "generation",
+				   (json_int_t)op->rules->id, "operation",
+				   sql_text(op)));
 }

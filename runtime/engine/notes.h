@@ -12,6 +12,7 @@
 
 #include "pool.h"
 
+struct closed;
 struct op;
 struct worker;
 
@@ -34,5 +35,12 @@ void notes_op(struct worker *w, const struct op *op);
 
 /* Of a file that is no guard; those of access.lua are faults of their rule. */
 void notes_failed(struct worker *w, const struct notes_failure *f);
+
+/* Which tables are closed under a generation; told when others were before,
+ * once for all workers. */
+void notes_closed(struct worker *w, uint64_t generation, struct closed *closed);
+
+/* What an operation read had to be withheld. */
+void notes_breach(struct worker *w, const struct op *op);
 
 #endif

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "catalog.h"
+#include "egress_map.h"
 #include "permit.h"
 #include "scope.h"
 #include "runtime.h"
@@ -327,6 +328,8 @@ on_chunk(struct pgreq *r, struct rows *rows)
 	struct op *op = CONTAINER_OF(r, struct op, req);
 
 	OBJ_CHECK(op, OP_MAGIC);
+	if (op_chunk_leaves(op, &rows) < 0)
+		return;
 	op->chunk(op, rows);
 }
 
@@ -462,6 +465,7 @@ op_init(struct op *op, struct worker *w)
 	op->max_bytes = w->rt->max_result_bytes;
 	loop_job_init(&op->next, run_next);
 	catalog_wait_init(&op->wait);
+	barrier_wait_init(&op->bwait);
 	loop_timer_init(&op->timer, w->loop, on_deadline);
 	loop_timer_init(&op->nap, w->loop, op_nap_over);
 }
@@ -486,6 +490,7 @@ static void
 let_go(struct op *op)
 {
 	catalog_unwait(&op->wait);
+	barrier_unwait(&op->bwait);
 	study_drop(&op->study);
 	loop_timer_stop(&op->nap);
 	if (op->in_pool && pool_withdraw(op->pool, &op->job))
@@ -548,6 +553,8 @@ op_fini(struct op *op)
 		scoped_unpin(&op->scoped);
 	if (op->permit != NULL)
 		permit_unpin(&op->permit);
+	if (op->egress != NULL)
+		egress_map_unpin(&op->egress);
 	mem_free(op->many);
 	context_unpin(&op->context);
 	OBJ_FINI(op);

@@ -26,6 +26,7 @@
 #ifndef OP_H
 #define OP_H
 
+#include "barrier.h"
 #include "catalog.h"
 #include "context.h"
 #include "pool.h"
@@ -99,10 +100,15 @@ struct op {
 	bool asked;		  /* the catalog, once */
 	bool starting;		  /* inside op_start() */
 	bool interrupted;	  /* op_interrupt() was called */
+	bool bound;		  /* tenants' rows: looked at when they leave */
+	bool breached;		  /* rows of somebody else were withheld */
+	unsigned char looks;	  /* waits for what is known of the database */
 	struct catalog_wait wait; /* for the catalog */
-	struct study *study;	  /* of its long text, or NULL */
-	struct permit *permit;	  /* pinned: what access rules say, or NULL */
-	struct scoped *scoped;	  /* pinned: how it was scoped, or NULL */
+	struct barrier_wait bwait;
+	struct egress_map *egress; /* pinned: whose rows may leave, or NULL */
+	struct study *study;	   /* of its long text, or NULL */
+	struct permit *permit;	   /* pinned: what access rules say, or NULL */
+	struct scoped *scoped;	   /* pinned: how it was scoped, or NULL */
 
 	/* large, and set when they are used: op_init() clears only heads */
 	struct err err;	    /* how it ended; code 0 = success */

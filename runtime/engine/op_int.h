@@ -6,6 +6,7 @@
  *   know.c    from SQL text to facts, or a refusal
  *   allow.c   may whoever asks do this?
  *   isolate.c  whose rows it may touch
+ *   leave.c   the last look at rows and errors
  *   settle.c  what an answer of the server means: done, again, or the end
  */
 #ifndef OP_INT_H
@@ -65,6 +66,18 @@ int op_inner(struct op *op, size_t head, struct stmt **out, struct err *e);
 
 /* A name that a rule knows and the snapshot does not may be new. */
 void op_doubt(struct op *op, const struct err *e);
+/* What leaves: the map of tenant columns, pinned for op->egress. */
+void op_look_out(struct op *op);
+
+/* May op->rows, or a part of its stream, be given out?  LUNATE_EDENIED in
+ * op->err: no, and it was told; a part is gone. */
+MUST_USE
+int op_rows_leave(struct op *op);
+MUST_USE
+int op_chunk_leaves(struct op *op, struct rows **rows);
+
+/* Makes of op->err what a tenant may read. */
+void op_error_leaves(struct op *op);
 
 /* The settle step. */
 enum next op_settle(struct op *op);

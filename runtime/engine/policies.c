@@ -8,8 +8,10 @@
 #include <sys/time.h>
 
 #include "hook.h"
+#include "lints.h"
 #include "load.h"
 #include "mem.h"
+#include "near.h"
 #include "policies_int.h"
 #include "watch.h"
 #include "watchdog.h"
@@ -25,41 +27,41 @@ wall_us(void)
 
 /* ---- loading ----------------------------------------------------------- */
 
+static int
+check_accepted(const struct isolation_accept *a, const char *folder,
+	       struct err *e)
+{
+	struct near near;
+
+	near_init(&near, a->lint);
+	for (unsigned i = 0; i < lints_count; i++) {
+		if (strcmp(lints_list[i].name, a->lint) == 0)
+			return 0;
+		near_try(&near, lints_list[i].name);
+	}
+	return err_set(e, LUNATE_ECONFIG,
+		       "%s:%d: accept \"%s\": no check of the database has "
+		       "that name%s%s%s",
+		       a->file, a->line, a->lint,
+		       near_best(&near) != NULL ? "; did you mean \"" : "",
+		       near_best(&near) != NULL ? near_best(&near) : "",
+		       near_best(&near) != NULL ? "\"?" : "");
+}
+
 int
 policies_holds(const struct rules *r, const char *folder, struct err *e)
 {
 	const struct isolation_rules *i = &r->isolation;
 
-	if (i->state != ISOLATION_ON)
-		return 0;
-	if (i->mode == ISOLATION_RLS || i->seal)
+	for (unsigned k = 0; k < i->naccepted; k++)
+		if (check_accepted(&i->accepted[k], folder, e) < 0)
+			return e->code;
+	if (i->seal)
 		return err_set(e, LUNATE_ECONFIG,
-			       "%s/isolation.lua: database: %s needs a check "
-			       "of the database's row policies that this "
-			       "version does not make; say mode = \"rewrite\"",
-			       folder, i->seal ? "seal" : "mode \"rls\"");
-	if (i->canary != NULL)
-		return err_set(e, LUNATE_ECONFIG,
-			       "%s/isolation.lua: canary needs a look at every "
-			       "row that leaves, which this version does not "
-			       "take; take it away",
+			       "%s/isolation.lua: seal: this version has no "
+			       "key for it; take it away",
 			       folder);
 	return 0;
-}
-
-/* What is not looked at does not hold. */
-static void
-hold_back(struct policies *p, struct isolation_rules *i)
-{
-	if (i->state != ISOLATION_ON)
-		return;
-	if (i->mode == ISOLATION_BOTH && !p->told_barrier) {
-		log_warn(p->log, "policy",
-			 "row policies of the database are not looked at; the "
-			 "scoped texts alone hold (mode rewrite)");
-		p->told_barrier = true;
-	}
-	i->mode = ISOLATION_REWRITE;
 }
 
 static struct load_ask
@@ -85,7 +87,6 @@ policies_load(struct policies *p, struct texts *t, struct rules **out,
 		rules_unpin(out);
 		return e->code;
 	}
-	hold_back(p, &(*out)->isolation);
 	return 0;
 }
 

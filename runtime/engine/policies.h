@@ -17,10 +17,6 @@
  * way to the last text of it that did not, until it is saved again; what the
  * functions of a guard cannot decide is denied.
  *
- * Row policies of the database are not looked at by this version: mode "both"
- * is held by the scoped texts alone, as "rewrite" is, and said once; "rls",
- * seal and canary are refused.
- *
  * Always true: what was published was loaded without an error or is closed;
  *              a folder that is back as it was publishes nothing.
  * Memory: pins the base rules; owns its thread.

@@ -51,11 +51,10 @@ struct policies {
 	pthread_mutex_t lock; /* of all that follows */
 	struct past history[POLICIES_HISTORY];
 	unsigned npast;
-	uint64_t looked_at; /* hash of the folder when it was read last */
-	struct err broken;  /* code 0: it is not */
-	int64_t broken_us;  /* since when; loop clock */
-	bool closed;	    /* because it was broken for too long */
-	bool told_barrier;
+	uint64_t looked_at;    /* hash of the folder when it was read last */
+	struct err broken;     /* code 0: it is not */
+	int64_t broken_us;     /* since when; loop clock */
+	bool closed;	       /* because it was broken for too long */
 	unsigned told_not_yet; /* rules->not_yet, when it was told last */
 	struct aside asides[VOCAB_FILES];
 	uint64_t bad[VOCAB_FILES][BAD_TEXTS]; /* hashes of what failed, a ring

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "closed.h"
 #include "mem.h"
 #include "notes.h"
 #include "op.h"
@@ -143,6 +144,8 @@ free_runtime(struct runtime *rt)
 		pgurl_free(&rt->url);
 	log_fini(&rt->log);
 	config_fini(&rt->config);
+	if (rt->closed != NULL)
+		closed_unpin(&rt->closed);
 	pthread_mutex_destroy(&rt->lock);
 	OBJ_FINI(rt);
 	mem_free(rt);

@@ -31,6 +31,7 @@
 #include "system.h"
 #include "worker.h"
 
+struct closed;
 struct op;
 struct policies;
 struct rates;
@@ -55,9 +56,10 @@ struct runtime {
 	int refs;		/* atomic: workers, and pins of hosts */
 	int nworkers;		/* atomic: attached now */
 	int last_index;		/* atomic: numbers given to workers */
-	pthread_mutex_t lock;	/* of the two below; held for a walk alone */
+	pthread_mutex_t lock;	/* of the next three; held for a walk alone */
 	struct list all;	/* struct worker, by `sibling` */
 	struct pool_stats gone; /* counts of workers that have left */
+	struct closed *closed;	/* tables that were told, or NULL */
 	pid_t pid;
 	int64_t opened_us; /* loop time */
 	struct counts counts;

@@ -16,7 +16,7 @@
 
 struct entry {
 	struct stmt *stmt; /* pinned; NULL: free */
-	uint64_t epoch, schema, used, limits_hash;
+	uint64_t epoch, schema, closed, used, limits_hash;
 	enum tenant_shape shape;
 	struct tenant_limits limits; /* copied; nlimits 0: none */
 	struct arena arena;
@@ -64,6 +64,18 @@ scoped_unpin(struct scoped **ps)
 	mem_free(s->values);
 	OBJ_FINI(s);
 	mem_free(s);
+}
+
+static uint64_t
+closed_of(const struct scope_ask *ask)
+{
+	return ask->closed != NULL ? closed_id(ask->closed) : 0;
+}
+
+bool
+scoped_fits(const struct scoped *s, const struct scope_ask *ask)
+{
+	return s->closed == closed_of(ask);
 }
 
 /* ---- making one -------------------------------------------------------- */
@@ -149,9 +161,22 @@ leave(struct making *m, struct scoped *s)
 }
 
 static int
+is_open(void *arg, const struct world_table *t, struct err *e)
+{
+	const struct closed_table *why = closed_by(arg, t->schema, t->name);
+
+	return why != NULL ? closed_refuse(why, e) : 0;
+}
+
+static int
 gate(struct making *m)
 {
-	const struct vet_ask ask = {m->tree, m->rules, m->world};
+	const struct vet_ask ask = {.tree = m->tree,
+				    .rules = m->rules,
+				    .world = m->world,
+				    .closed = m->ask->closed != NULL ? is_open
+								     : NULL,
+				    .arg = m->ask->closed};
 
 	if (off(m, "isolation.gate"))
 		return 0;
@@ -233,7 +258,7 @@ static bool
 fits(const struct entry *n, const struct scope_ask *ask)
 {
 	return n->stmt == ask->stmt && n->shape == ask->shape &&
-	       n->epoch == ask->epoch &&
+	       n->epoch == ask->epoch && n->closed == closed_of(ask) &&
 	       n->schema == catalog_snapshot_epoch(ask->snapshot) &&
 	       n->limits_hash == ask->limits_hash &&
 	       tenant_limits_same(n->limits.nlimits > 0 ? &n->limits : NULL,
@@ -256,6 +281,7 @@ fill(struct entry *n, const struct scope_ask *ask, uint64_t now)
 	n->stmt = stmt_pin(ask->stmt);
 	n->shape = ask->shape;
 	n->epoch = ask->epoch;
+	n->closed = closed_of(ask);
 	n->schema = catalog_snapshot_epoch(ask->snapshot);
 	n->used = now;
 	n->limits = (struct tenant_limits){0};

@@ -3,7 +3,7 @@
  * scope - what a statement becomes for a tenant, known once.
  *
  *   statement, rules, schema, one tenant or a set, limits of access rules
- *        |  sql/vet      may a tenant run it?
+ *        |  sql/vet      may a tenant run it?  is each table open?
  *        |  sql/tenant   the text, scoped          (modes rewrite and both)
  *        |  sql/check    is that text what it should be?
  *        v
@@ -11,12 +11,19 @@
  *
  * That costs some hundred microseconds, so it is memoised: by the statement
  * (its facts are counted, and the memo holds a count, so the pointer is the
- * text), the epoch of decisions, the schema epoch, the shape, and the limits of
- * access rules, compared whole.  The tenant itself and the values of limits are
- * never part of it: they are bind parameters.  A refusal is memoised too.
+ * text), the epoch of decisions, the schema epoch, the closed tables, the
+ * shape, and the limits of access rules, compared whole.  The tenant itself and
+ * the values of limits are never part of it: they are bind parameters.  A
+ * refusal is memoised too.
  *
  * Row policies know nothing of limits: what is limited is scoped by its text in
  * mode "rls", too.
+ *
+ * Faults, where the rules show details of errors, take a layer away, so that a
+ * test sees whether another one holds: "isolation.gate" (vet),
+ * "isolation.rewrite" (the text stays as it is), "isolation.check" (any text is
+ * accepted).  The others: "isolation.rls" (barrier.h), "isolation.egress" and
+ * "isolation.errors" (leave.c).
  *
  * Always true: what is handed out passed the gate, and was checked if it was
  *              changed; it belongs to the rules and snapshot it was asked with.
@@ -27,6 +34,7 @@
 #define SCOPE_H
 
 #include "catalog.h"
+#include "closed.h"
 #include "context.h"
 #include "rules.h"
 #include "stmt.h"
@@ -47,6 +55,7 @@ struct scoped {
 	unsigned *values;      /* which one each is */
 	bool needs_tenant;     /* it touches rows of tenants */
 	bool needs_one;	       /* and writes some */
+	uint64_t closed;       /* id of the closed tables; 0: none */
 	struct err err;	       /* code != 0: refused */
 };
 
@@ -57,6 +66,7 @@ struct scope_ask {
 	const struct isolation_rules *rules; /* ON or CLOSED */
 	uint64_t epoch;			     /* of decisions */
 	struct catalog_snapshot *snapshot;
+	struct closed *closed; /* tables that stay so; NULL: none */
 	enum tenant_shape shape;
 	const struct tenant_limits *limits; /* or NULL */
 	uint64_t limits_hash;
@@ -79,6 +89,9 @@ int scope_uses(struct scope *s, const struct scope_ask *ask,
 MUST_USE
 int scope_world(struct scope *s, struct catalog_snapshot *snapshot,
 		const struct world **out, struct err *e);
+
+/* Was it made with the same closed tables? */
+bool scoped_fits(const struct scoped *s, const struct scope_ask *ask);
 
 struct scoped *scoped_pin(struct scoped *s);
 void scoped_unpin(struct scoped **ps);

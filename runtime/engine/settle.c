@@ -141,6 +141,8 @@ settle_done(struct op *op)
 	pace_saw(&op->w->pace, op->stmt->fingerprint, r->ran_us);
 	if (op->tx == NULL && op->job.want == POOL_SHARE)
 		pool_saw(op->pool, r->ran_us);
+	if (op_rows_leave(op) < 0)
+		return END;
 	if (op->stmt->tx != STMT_TX_COMMIT || strcmp(r->tag, "ROLLBACK") != 0)
 		return NEXT;
 	err_set(&op->err, LUNATE_ETX,
@@ -149,10 +151,9 @@ settle_done(struct op *op)
 	return END;
 }
 
-enum next
-op_settle(struct op *op)
+static enum next
+settle(struct op *op)
 {
-	op->attempts++;
 	switch (op->req.fate) {
 	case PGREQ_DONE:
 		return settle_done(op);
@@ -176,4 +177,21 @@ op_settle(struct op *op)
 		break;
 	}
 	obj_panic(__FILE__, __LINE__, "a request ended without a fate");
+}
+
+/* A stream of which a part was withheld has its error already. */
+enum next
+op_settle(struct op *op)
+{
+	enum next n;
+
+	op->attempts++;
+	if (op->breached) {
+		op->rows = op->req.fate == PGREQ_DONE ? op->req.rows : NULL;
+		return END;
+	}
+	n = settle(op);
+	if (op->err.code != 0)
+		op_error_leaves(op);
+	return n;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "worker.h"
 
+#include "barrier.h"
 #include "health.h"
 #include "limits.h"
 #include "notes.h"
@@ -30,6 +31,7 @@ worker_init(struct worker *w, struct runtime *rt, int index, struct loop *loop)
 	w->catalog = catalog_new(w->loop, w->pool, &rt->schema_epoch);
 	w->scope = scope_new();
 	w->permits = permits_new();
+	w->barrier = barrier_new(w);
 	w->health = health_new(w);
 	w->limits = limits_new(w);
 	pool_on_note(w->pool, notes_pool, w);
@@ -70,5 +72,6 @@ worker_fini(struct worker *w)
 	health_free(&w->health);
 	permits_free(&w->permits);
 	scope_free(&w->scope);
+	barrier_free(&w->barrier);
 	OBJ_FINI(w);
 }

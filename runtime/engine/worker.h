@@ -20,6 +20,7 @@
 #include "pace.h"
 #include "pool.h"
 
+struct barrier;
 struct health;
 struct limits;
 struct permits;
@@ -37,6 +38,7 @@ struct worker {
 	struct catalog *catalog;
 	struct scope *scope;	 /* what statements become for tenants */
 	struct permits *permits; /* and what access rules say of them */
+	struct barrier *barrier; /* which tables the database lets be open */
 	struct health *health;
 	struct limits *limits;
 	struct pace pace;

@@ -112,6 +112,10 @@ void pgconn_abandon(struct pgreq *r);
  * the only one in flight, and tells whether it did. */
 bool pgconn_cancel(struct pgreq *r);
 
+/* What it brought must not be seen: it dies at the end of the group that is
+ * being answered, or soon, and takes nothing more. */
+void pgconn_breach(struct pgconn *c);
+
 /* Stops and resumes reading: back-pressure of a stream. */
 void pgconn_pause(struct pgconn *c);
 void pgconn_resume(struct pgconn *c);

@@ -64,6 +64,7 @@ struct pgcancel;
 /* What the session was at login; `utf8` is libpq's number of it. */
 struct pgguard {
 	bool on, superuser;
+	bool breached; /* pgconn_breach() */
 	int utf8;
 	char role[64];
 };

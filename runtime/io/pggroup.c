@@ -378,6 +378,7 @@ answer(struct pgconn *c, struct pgreq *r)
 	list_remove(&r->link);
 	r->group = NULL;
 	r->conn = NULL;
+	r->from = c;
 	c->nreqs--;
 	if (c->target == r)
 		c->target = NULL;

@@ -39,11 +39,24 @@ pgguard_begin(struct pgconn *c)
 	snprintf(g->role, sizeof(g->role), "%s", role(c));
 }
 
+static const char breached[] =
+	"it brought rows of another tenant: the connection was closed";
+
+void
+pgconn_breach(struct pgconn *c)
+{
+	OBJ_CHECK(c, PGCONN_MAGIC);
+	c->guard.breached = true;
+	pgconn_die_soon(c, LUNATE_ELOST, breached);
+}
+
 const char *
 pgguard_broken(const struct pgconn *c)
 {
 	const struct pgguard *g = &c->guard;
 
+	if (g->breached)
+		return breached;
 	if (!g->on || PQstatus(c->pg) != CONNECTION_OK)
 		return NULL;
 	if (PQclientEncoding(c->pg) != g->utf8)

@@ -78,6 +78,7 @@ struct pgreq {
 	struct list link;      /* in its owner's queue, then in its group */
 	struct pggroup *group; /* while in flight */
 	struct pgconn *conn;   /* while in flight */
+	struct pgconn *from;   /* inside done(): the one that answered */
 	unsigned flags;	       /* PGREQ_* */
 
 	const char *sql; /* 0-terminated */

@@ -371,6 +371,73 @@ take_modes(const struct made *m, const struct decl_list *l,
 	return 0;
 }
 
+/* ---- what is accepted --------------------------------------------------- */
+
+static unsigned
+count_accepted(const struct decl_list *l)
+{
+	const struct decl_value *v;
+	const struct decl *d;
+	unsigned i = 0, n = 0;
+
+	while ((d = build_next(l, "accept", &i)) != NULL) {
+		const struct decl_value *tables = decl_field(&d->fields,
+							     "table");
+
+		n += tables != NULL ? decl_texts(tables, &v) : 1;
+	}
+	return n;
+}
+
+/* One for each table that is named; `to` has room. */
+static int
+accept_tables(const struct made *m, const struct decl *d,
+	      struct isolation_accept **to)
+{
+	const struct isolation_accept one = {
+		.lint = d->name,
+		.why = decl_text(&d->fields, "why"),
+		.file = d->file,
+		.line = d->line};
+	const struct decl_value *v = NULL,
+				*tables = decl_field(&d->fields, "table");
+	unsigned n = tables != NULL ? decl_texts(tables, &v) : 0;
+	struct build_table name;
+
+	if (tables == NULL)
+		*(*to)++ = one;
+	for (unsigned i = 0; i < n; i++) {
+		if (build_named(&(struct build_at){m->b, d, m->e}, v[i].text,
+				&name) < 0)
+			return m->e->code;
+		**to = one;
+		(*to)->schema = name.schema;
+		(*to)->name = name.name;
+		(*to)++;
+	}
+	return 0;
+}
+
+static int
+take_accepted(const struct made *m, const struct decl_list *l,
+	      struct isolation_rules *out)
+{
+	unsigned n = count_accepted(l), i = 0;
+	struct isolation_accept *list = arena_new(m->b->arena,
+						  (n + 1) * sizeof(*list));
+	const struct decl *d;
+
+	out->accepted = list;
+	out->naccepted = n;
+	while ((d = build_next(l, "accept", &i)) != NULL) {
+		if (check_texts(m, d) < 0)
+			return m->e->code;
+		if (accept_tables(m, d, &list) < 0)
+			return m->e->code;
+	}
+	return 0;
+}
+
 /* ---- all of it --------------------------------------------------------- */
 
 static int
@@ -405,7 +472,8 @@ build_isolation(const struct build *b, struct err *e)
 		return 0;
 	}
 	tables = arena_new(b->arena, sizeof(*tables));
-	if (make(&m, l, tables) < 0 || take_modes(&m, l, out) < 0)
+	if (make(&m, l, tables) < 0 || take_modes(&m, l, out) < 0 ||
+	    take_accepted(&m, l, out) < 0)
 		return e->code;
 	out->state = ISOLATION_ON;
 	out->tables = tables;

@@ -58,6 +58,14 @@ rules_pin(struct rules_source *s)
 	return r;
 }
 
+struct rules *
+rules_share(struct rules *r)
+{
+	OBJ_CHECK(r, RULES_MAGIC);
+	__atomic_add_fetch(&r->refs, 1, __ATOMIC_RELAXED);
+	return r;
+}
+
 void
 rules_unpin(struct rules **pr)
 {

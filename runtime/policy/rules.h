@@ -66,6 +66,15 @@ struct zones;
 struct decl_list;
 struct hooks;
 
+/* What a check of the live database finds and what is so on purpose. */
+struct isolation_accept {
+	const char *lint;
+	const char *schema, *name; /* NULL: of every table */
+	const char *why;
+	const char *file;
+	int line;
+};
+
 struct isolation_rules {
 	enum isolation_state state;
 	enum isolation_mode mode;
@@ -74,6 +83,8 @@ struct isolation_rules {
 	bool show_detail;   /* development: errors keep the server's detail */
 	bool seal;	    /* the context in the session carries a MAC */
 	const char *canary; /* tenant whose rows nobody may ever see, or NULL */
+	unsigned naccepted;
+	const struct isolation_accept *accepted;
 };
 
 struct rules {
@@ -114,6 +125,9 @@ void rules_source_init(struct rules_source *s, struct rules *first);
 uint64_t rules_publish(struct rules_source *s, struct rules *r);
 
 struct rules *rules_pin(struct rules_source *s);
+
+/* Of rules that the caller holds: one count more. */
+struct rules *rules_share(struct rules *r);
 void rules_unpin(struct rules **pr);
 void rules_source_fini(struct rules_source *s);
 

@@ -61,6 +61,10 @@ static const struct vocab_field error_fields[] = {
 static const struct vocab_field canary_fields[] = {
 	{"tenant", VOCAB_TEXT, NULL, true, "tenant whose rows nobody may ever see"},
 };
+static const struct vocab_field accept_fields[] = {
+	{"table", VOCAB_TEXTS, NULL, false, "tables; not given: wherever it is found"},
+	{"why", VOCAB_TEXT, NULL, true, "the reason"},
+};
 static const struct vocab_word isolation_words[] = {
 	ONCE("tenant", VOCAB_UNNAMED, tenant_fields, "what a tenant is"),
 	ONCE("rows", VOCAB_NAMED, rows_fields, "to whom the rows of a table belong"),
@@ -68,6 +72,7 @@ static const struct vocab_word isolation_words[] = {
 	ONCE("database", VOCAB_UNNAMED, database_fields, "what the database enforces itself"),
 	ONCE("errors", VOCAB_UNNAMED, error_fields, "what errors tell"),
 	ONCE("canary", VOCAB_UNNAMED, canary_fields, "a tenant that must never be seen"),
+	ONCE("accept", VOCAB_NAMED, accept_fields, "what a check of the database finds, and closes nothing"),
 	TEST,
 };
 

@@ -171,7 +171,8 @@ look_relation(struct gate *g)
 			      t->schema, t->name);
 	if (tenant_find(g->ask->rules, t->schema, t->name) == NULL)
 		return no_rule(g, t);
-	return 0;
+	return g->ask->closed != NULL ? g->ask->closed(g->ask->arg, t, g->e)
+				      : 0;
 }
 
 /* ---- forms ------------------------------------------------------------- */

@@ -44,6 +44,10 @@ struct vet_ask {
 	const struct tree *tree;
 	const struct tenant_rules *rules;
 	const struct world *world;
+	/* Or NULL: may a relation that has a rule be touched at all?  Refuses
+	 * as vet does, with REFUSE_CLOSED. */
+	int (*closed)(void *arg, const struct world_table *t, struct err *e);
+	void *arg;
 };
 
 /* 0, or LUNATE_EDENIED with a reason. */

@@ -1,5 +1,7 @@
 -- The database's side of isolation: row policies that hold without lunate,
 -- tables that are closed when those are not what isolation.lua says.
+local live = require "support.live"
+local lunate = require "lunate"
 local pg = require "support.pg"
 local sh = require "support.sh"
 
@@ -67,6 +69,25 @@ before_each(function()
     :gsub("ROLE", ROLE), NAME)
 end)
 
+after_each(live.close)
+
+local function open(opts)
+  local all = { policies = folder }
+  for k, v in pairs(opts or {}) do all[k] = v end
+  return live.open(server:url_of(NAME, ROLE), all)
+end
+
+local function count(db, tenant, table)
+  return db:with_tenant(tenant, function(c)
+    local row, err = c:one("select count(*)::int as n from " .. table)
+    return row and row.n, err
+  end)
+end
+
+local function closed(n, err, ...)
+  live.says(live.refused("denied", n, err), "closed", ...)
+end
+
 describe("lunate policy rls", function()
   it("writes what binds a session that never heard of lunate", function()
     assert.equal("3", psql("select count(*) from visits"))
@@ -106,5 +127,238 @@ describe("lunate policy rls", function()
       "--system-role", "postgres" }
     assert.equal(1, r.code)
     assert.truthy(r.err:find("application's role too", 1, true), r.err)
+  end)
+end)
+
+describe("what isolation.lua asks of the database", function()
+  local REWRITE = RULES .. 'database { mode = "rewrite" }\n'
+
+  it("closes each table whose policies are missing, and says what to do",
+    function()
+    local db = open()
+    closed(count(db, A, "visits"))
+    local _, err = count(db, A, "visits")
+    live.says(err, "public.visits is closed", "never applied",
+      "lunate policy rls | psql")
+    assert.equal(1, db:one("select 1 as n").n)
+  end)
+
+  it("is nothing in mode rewrite", function()
+    save(REWRITE)
+    assert.equal(2, count(open(), A, "visits"))
+  end)
+
+  it("opens tables soon after the script ran, without a restart", function()
+    local db = open()
+    closed(count(db, A, "visits"))
+    policies()
+    live.until_(function() return count(db, A, "visits") == 2 end)
+    assert.equal(1, count(db, B, "visits"))
+    assert.equal(0, count(db, "00000000-0000-0000-0000-00000000000c",
+      "visits"))
+  end)
+
+  it("closes the table that was added to the file, and no other", function()
+    save((RULES:gsub('rows "notes"[^\n]*\n', "")))
+    policies()
+    local db = open()
+    assert.equal(2, count(db, A, "visits"))
+    save(RULES)
+    live.until_(function()
+      local _, err = count(db, A, "notes")
+      return err and err.message:find("never applied", 1, true)
+    end)
+    assert.equal(2, count(db, A, "visits"))
+    policies()
+    live.until_(function() return count(db, A, "notes") == 1 end)
+  end)
+
+  it("is seen to be gone at the next connection", function()
+    policies()
+    local db = open { pool_max = 1 }
+    assert.equal(2, count(db, A, "visits"))
+    server:psql("alter policy lunate_tenant on visits using (true)", NAME)
+    server:psql("select pg_terminate_backend(pid) from pg_stat_activity "
+      .. "where usename = '" .. ROLE .. "'", NAME)
+    live.until_(function()
+      local _, err = count(db, A, "visits")
+      return err and err.message:find("changed by hand", 1, true)
+    end)
+    assert.equal(1, count(db, A, "notes"))
+  end)
+
+  it("tells when tables close and open, once", function()
+    local db = open()
+    local news = {}
+    local listener = db:on("policy.drift", function(e)
+      news[#news + 1] = e.payload
+    end)
+    closed(count(db, A, "visits"))
+    closed(count(db, A, "visits"))
+    live.until_(function() lunate.sleep(0.001) return #news == 1 end)
+    assert.equal(3, #news[1].closed)
+    assert.equal(0, #news[1].opened)
+    assert.equal("public.codes", news[1].closed[1].table)
+    assert.equal("policy-drift", news[1].closed[1].lint)
+    live.says(news[1].closed[1].remedy, "lunate policy rls")
+    policies()
+    live.until_(function() return count(db, A, "visits") == 2 end)
+    live.until_(function() lunate.sleep(0.001) return #news == 2 end)
+    assert.equal(3, #news[2].opened)
+    listener()
+  end)
+
+  it("closes everything for a role that no policy binds", function()
+    policies()
+    local db = live.open(server:url_of(NAME), { policies = folder })
+    local _, err = count(db, A, "codes")
+    live.says(err, "all tables are closed", "superuser")
+    save(RULES .. 'accept "role-superuser" { why = "a test" }')
+    live.until_(function() return count(db, A, "visits") == 2 end)
+  end)
+
+  it("is not null of a tenant's column, unless that is accepted", function()
+    save(REWRITE)
+    server:psql("alter table visits alter clinic_id drop not null", NAME)
+    local db = open()
+    closed(count(db, A, "visits"))
+    local _, err = count(db, A, "visits")
+    live.says(err, "column-nullable", "SET NOT NULL")
+    assert.equal(1, count(db, A, "notes"))
+    save(REWRITE
+      .. 'accept "column-nullable" { table = "visits", why = "a test" }')
+    live.until_(function() return count(db, A, "visits") == 2 end)
+  end)
+end)
+
+describe("mode rls", function()
+  it("leaves texts as they are, and the policies hold", function()
+    save(RULES .. 'database { mode = "rls" }')
+    policies()
+    local db = open()
+    assert.equal(2, count(db, A, "visits"))
+    assert.equal(1, count(db, B, "visits"))
+    db:with_tenant(A, function(c)
+      live.refused("denied", c:query("select set_config('lunate.ctx', "
+        .. "'{}', true)"))
+      live.says(live.refused("denied", c:query(
+        "insert into visits values ($1, 9)", B)), "tenant")
+      assert(c:query("insert into visits values ($1, 9)", A))
+    end)
+    assert.equal(3, count(db, A, "visits"))
+    live.says(live.refused("denied", db:query("select * from visits")),
+      "no-tenant")
+  end)
+end)
+
+describe("what leaves", function()
+  local core = require "lunate.core"
+
+  -- Every layer before the last one is switched off, or passed by: texts stay
+  -- as they are, and the role is one that no row policy binds.
+  local function open_wide(more)
+    save(RULES .. 'errors { detail = "show" }\n' .. (more or ""))
+    local db = live.open(server:url_of(NAME), { policies = folder,
+      pool_max = 1 })
+    assert(core.fault("isolation.rls=always,isolation.rewrite=always"))
+    return db
+  end
+
+  local function pid(db)
+    return db:one("select pg_backend_pid() as pid").pid
+  end
+
+  after_each(function() core.fault("") end)
+
+  local function withheld(value, err)
+    live.says(live.refused("denied", value, err), "tenant", "withheld")
+  end
+
+  it("is no row of another tenant: the connection ends, and it is told",
+    function()
+    local db = open_wide()
+    local news
+    local listener = db:on("isolation.breach", function(e) news = e.payload end)
+    save(RULES .. 'functions { add = { "pg_backend_pid" } }\n'
+      .. 'errors { detail = "show" }\n')
+    live.until_(function() return (db:one("select pg_backend_pid() as n")) end)
+    local before = pid(db)
+    db:with_tenant(A, function(c)
+      assert.equal(2, #assert(c:query("select * from visits where n < 3")))
+      assert.equal(before, pid(c))
+      withheld(c:query("select * from visits"))
+      assert.not_equal(before, pid(c))
+      withheld(c:query("with x as (select clinic_id as y from visits) "
+        .. "select y from x"))
+    end)
+    live.until_(function() lunate.sleep(0.001) return news end)
+    live.says(news.operation, "from visits")
+    assert.equal("3", server:psql("select count(*) from visits", NAME))
+    listener()
+  end)
+
+  it("is no row of another tenant in a stream or behind a cursor", function()
+    local db = open_wide()
+    db:with_tenant(A, function(c)
+      local seen = 0
+      local ok, err = pcall(function()
+        for _ in c:rows("select * from visits") do seen = seen + 1 end
+      end)
+      assert.is_false(ok)
+      live.says(err, "withheld")
+      assert.equal(0, seen)
+      withheld(c:transaction(function(tx)
+        assert(tx:query("insert into notes values ($1, 7)", A))
+        local rows, why = tx:query("select * from visits")
+        if not rows then return nil, why end
+      end))
+    end)
+    assert.equal("0", server:psql("select count(*) from notes where n = 7",
+      NAME))
+  end)
+
+  it("is everything when the last look is switched off too", function()
+    local db = open_wide()
+    assert(core.fault("isolation.rls=always,isolation.rewrite=always,"
+      .. "isolation.egress=always"))
+    db:with_tenant(A, function(c)
+      assert.equal(3, #assert(c:query("select * from visits")))
+    end)
+  end)
+
+  it("is no canary, even as a column of no table", function()
+    local db = open_wide(('canary { tenant = "%s" }'):format(B))
+    db:with_tenant(A, function(c)
+      withheld(c:query("select clinic_id::text::uuid as x from visits"))
+      assert.equal(2, #assert(c:query(
+        "select clinic_id::text::uuid as x from visits where n < 3")))
+    end)
+  end)
+
+  it("is one error for all conflicts with rows that are hidden", function()
+    save(RULES)
+    server:psql("alter table visits add unique (n); alter table notes add "
+      .. "constraint own unique (clinic_id, n); create unique index on codes "
+      .. "(code)", NAME)
+    policies()
+    local db = open()
+    db:with_tenant(A, function(c)
+      local _, err = c:query("insert into visits values ($1, 3)", A)
+      assert.equal("constraint", err.code)
+      assert.equal("23000", err.sqlstate)
+      live.hides(err, "visits_n_key", "23505")
+      _, err = c:query("insert into visits values ($1, 2)", A)
+      assert.equal("23000", err.sqlstate)
+      _, err = c:query("insert into notes values ($1, 1)", A)
+      assert.equal("23505", err.sqlstate)
+      assert.equal("own", err.constraint)
+    end)
+    save(RULES .. 'errors { detail = "show" }')
+    live.until_(function()
+      return db:with_tenant(A, function(c)
+        local _, err = c:query("insert into visits values ($1, 3)", A)
+        return err.sqlstate == "23505"
+      end)
+    end)
   end)
 end)

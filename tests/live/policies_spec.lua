@@ -137,9 +137,6 @@ describe("a runtime with a policy folder", function()
     save("isolation", "rows 'visits' { by = 'clinic_id' }")
     live.says(live.refused("config", lunate.open { url = url(),
       policies = folder }), "isolation.lua:1", "tenant { type")
-    save("isolation", "tenant { type = 'uuid' } database { mode = 'rls' }")
-    live.says(live.refused("config", lunate.open { url = url(),
-      policies = folder }), "mode")
   end)
 end)
 

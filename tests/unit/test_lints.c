@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "closed.h"
 #include "lints.h"
 #include "rls_world.h"
 #include "runtime.h"
@@ -54,12 +55,12 @@ on_done(struct lints *l)
 
 /* All lints, asked as `user`; the caller ends it with examined(). */
 static void
-examine(struct lints *l, const char *user, const struct lints_ask *ask)
+examine(struct lints *l, const char *user, const struct isolation_rules *of)
 {
 	memset(l, 0, sizeof(*l));
 	asked = false;
 	open_as(user);
-	lints_start(l, &rt->workers[0], ask, on_done);
+	lints_start(l, &rt->workers[0], of, on_done);
 	for (int i = 0; i < 2000 && !asked; i++)
 		loop_turn(loop, 0.02);
 	assert_true(asked);
@@ -76,11 +77,10 @@ examined(struct lints *l)
 static unsigned
 count(const char *user, const char *lint, struct str *fixes)
 {
-	const struct lints_ask ask = {.rules = &isolation};
 	struct lints l;
 	unsigned n = 0;
 
-	examine(&l, user, &ask);
+	examine(&l, user, &isolation);
 	if (l.op.err.code != 0)
 		fail_msg("%s", l.op.err.text);
 	for (unsigned i = 0; i < lints_found(&l); i++) {
@@ -239,35 +239,60 @@ an_extension_that_runs_text_is_told(void **state)
 /* ---- what is closed ----------------------------------------------------- */
 
 static struct closed *
-closed_now(const char *user, const struct lints_ask *ask)
+closed_now(const char *user, const struct isolation_rules *of)
 {
 	struct closed *c;
 	struct lints l;
 
-	examine(&l, user, ask);
+	examine(&l, user, of);
 	c = closed_new(&l);
 	examined(&l);
 	return c;
 }
 
+static unsigned
+closed_count(const struct closed *c)
+{
+	const struct closed_table *list;
+
+	return closed_tables(c, &list);
+}
+
+static void
+is_closed(const struct closed *c, const char *name, const char *lint)
+{
+	const struct closed_table *t = closed_by(c, "h", name);
+
+	if (t == NULL)
+		fail_msg("%s is open", name);
+	assert_string_equal(t->lint, lint);
+}
+
 static void
 a_table_that_fails_is_closed_with_its_children_and_no_other(void **state)
 {
-	const struct lints_ask ask = {.rules = &isolation};
 	struct closed *c;
+	struct err e;
 
 	clean_begin();
-	c = closed_now("app", &ask);
+	c = closed_now("app", &isolation);
 	assert_int_equal(closed_count(c), 0);
 	assert_null(closed_by(c, "h", "visits"));
 	closed_unpin(&c);
 	(void)server_sql("alter table h.visits disable row level security");
-	c = closed_now("app", &ask);
-	assert_string_equal(closed_by(c, "h", "visits"), "policy-drift");
-	assert_string_equal(closed_by(c, "h", "items"), "parent-closed");
+	c = closed_now("app", &isolation);
+	is_closed(c, "visits", "policy-drift");
+	is_closed(c, "items", "parent-closed");
 	assert_null(closed_by(c, "h", "notes"));
 	assert_null(closed_by(c, "h", "patients"));
 	assert_int_equal(closed_count(c), 2);
+	assert_int_equal(closed_refuse(closed_by(c, "h", "visits"), &e),
+			 LUNATE_EDENIED);
+	assert_string_equal(
+		e.text, "refused (closed): h.visits is closed: the policies in "
+			"the database are not those of isolation.lua (changed "
+			"by hand) (policy-drift); as the owner: lunate policy "
+			"rls | psql");
 	closed_unpin(&c);
 }
 
@@ -276,39 +301,59 @@ a_role_that_bypasses_policies_closes_all_unless_texts_are_rewritten(
 	void **state)
 {
 	struct isolation_rules rewrite = isolation;
-	const struct lints_ask both = {.rules = &isolation},
-			       texts = {.rules = &rewrite};
 	struct closed *c;
 
 	rewrite.mode = ISOLATION_REWRITE;
 	clean_begin();
-	c = closed_now("postgres", &both);
-	assert_string_equal(closed_by(c, "h", "codes"), "role-superuser");
+	c = closed_now("postgres", &isolation);
+	is_closed(c, "codes", "role-superuser");
 	closed_unpin(&c);
-	c = closed_now("postgres", &texts);
+	c = closed_now("postgres", &rewrite);
 	assert_null(closed_by(c, "h", "codes"));
+	closed_unpin(&c);
+}
+
+static void
+mode_rls_closes_what_can_have_no_row_policies(void **state)
+{
+	struct isolation_rules rls = isolation;
+	struct closed *c;
+
+	rls.mode = ISOLATION_RLS;
+	clean_begin();
+	(void)server_sql("alter table h.\"odd % 'Name\" rename to other; "
+			 "create view h.\"odd % 'Name\" with "
+			 "(security_invoker) as select * from h.other");
+	assert_int_equal(count("app", "policy-none", NULL), 1);
+	c = closed_now("app", &rls);
+	assert_non_null(closed_by(c, "h", "odd % 'Name"));
+	assert_null(closed_by(c, "h", "notes"));
 	closed_unpin(&c);
 }
 
 static void
 what_is_accepted_closes_nothing_and_is_told_still(void **state)
 {
-	static const struct lint_accept here[] = {
-		{"column-nullable", "h.notes"}};
-	static const struct lint_accept elsewhere[] = {
-		{"column-nullable", "h.note"}, {"rls-off", NULL}};
-	const struct lints_ask ask = {&isolation, here, 1},
-			       other = {&isolation, elsewhere, 2};
+	static const struct isolation_accept here[] = {
+		{.lint = "column-nullable", .schema = "h", .name = "notes"}};
+	static const struct isolation_accept elsewhere[] = {
+		{.lint = "column-nullable", .schema = "h", .name = "note"},
+		{.lint = "rls-off"}};
+	struct isolation_rules with = isolation, other = isolation;
 	struct doctor_finding told = {0};
 	struct closed *c;
 	struct lints l;
 
+	with.accepted = here;
+	with.naccepted = 1;
+	other.accepted = elsewhere;
+	other.naccepted = 2;
 	clean_begin();
 	(void)server_sql("alter table h.notes alter clinic_id drop not null");
 	c = closed_now("app", &other);
-	assert_string_equal(closed_by(c, "h", "notes"), "column-nullable");
+	is_closed(c, "notes", "column-nullable");
 	closed_unpin(&c);
-	examine(&l, "app", &ask);
+	examine(&l, "app", &with);
 	for (unsigned i = 0; i < lints_found(&l); i++) {
 		struct lint_finding f = lints_finding(&l, i);
 
@@ -324,14 +369,39 @@ what_is_accepted_closes_nothing_and_is_told_still(void **state)
 }
 
 static void
+what_is_asked_is_the_same_for_the_same_rules_alone(void **state)
+{
+	static const struct isolation_accept accept = {.lint = "rls-off"};
+	struct isolation_rules other = isolation;
+	struct tenant_rules fewer = rls_rules;
+	uint64_t key = lints_key(&isolation);
+
+	other.canary = "x"; /* says nothing about the database */
+	other.show_detail = true;
+	assert_int_equal(lints_key(&other), key);
+	other.mode = ISOLATION_RLS;
+	assert_int_not_equal(lints_key(&other), key);
+	other = isolation;
+	other.seal = true;
+	assert_int_not_equal(lints_key(&other), key);
+	other = isolation;
+	fewer.ntables--;
+	other.tables = &fewer;
+	assert_int_not_equal(lints_key(&other), key);
+	other = isolation;
+	other.accepted = &accept;
+	other.naccepted = 1;
+	assert_int_not_equal(lints_key(&other), key);
+}
+
+static void
 what_cannot_be_asked_closes_all(void **state)
 {
-	const struct lints_ask ask = {.rules = &isolation};
 	struct closed *c;
 
 	clean_begin();
-	c = closed_now("nobody_by_this_name", &ask);
-	assert_string_equal(closed_by(c, "h", "codes"), "unasked");
+	c = closed_now("nobody_by_this_name", &isolation);
+	is_closed(c, "codes", "unasked");
 	closed_unpin(&c);
 }
 
@@ -347,6 +417,9 @@ main(void)
 			a_table_that_fails_is_closed_with_its_children_and_no_other),
 		cmocka_unit_test(
 			a_role_that_bypasses_policies_closes_all_unless_texts_are_rewritten),
+		cmocka_unit_test(mode_rls_closes_what_can_have_no_row_policies),
+		cmocka_unit_test(
+			what_is_asked_is_the_same_for_the_same_rules_alone),
 		cmocka_unit_test(
 			what_is_accepted_closes_nothing_and_is_told_still),
 		cmocka_unit_test(what_cannot_be_asked_closes_all),

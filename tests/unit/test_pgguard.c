@@ -96,6 +96,21 @@ other_settings_and_unguarded_connections_live_on(void **state)
 	conn_close();
 }
 
+static void
+a_connection_that_brought_what_nobody_may_see_ends(void **state)
+{
+	conn_begin(4);
+	conn_ask(0, PGREQ_READ, "select 1");
+	conn_send(0, 1);
+	pgconn_breach(conn);
+	conn_wait(0, 1);
+	assert_int_equal(asks[0].r.fate, PGREQ_LOST);
+	assert_int_equal(states, 1);
+	assert_int_equal(pgconn_state(conn), PGCONN_DEAD);
+	assert_non_null(strstr(pgconn_err(conn)->text, "another tenant"));
+	conn_close();
+}
+
 int
 main(void)
 {
@@ -107,6 +122,8 @@ main(void)
 			a_change_that_its_transaction_took_back_is_none),
 		cmocka_unit_test(
 			other_settings_and_unguarded_connections_live_on),
+		cmocka_unit_test(
+			a_connection_that_brought_what_nobody_may_see_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, server_end);

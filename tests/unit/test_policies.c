@@ -258,17 +258,16 @@ what_is_not_held_is_not_promised(void **state)
 	struct rules *r;
 	struct err e;
 
-	save("isolation.lua", "database { mode = 'rls' }");
-	assert_int_equal(try_open(&e), LUNATE_ECONFIG);
 	save("isolation.lua", "database { seal = true }");
 	assert_int_equal(try_open(&e), LUNATE_ECONFIG);
-	save("isolation.lua", "canary { tenant = 'x' }");
+	save("isolation.lua", "\naccept 'column-nulable' { why = 'x' }");
 	assert_int_equal(try_open(&e), LUNATE_ECONFIG);
-	assert_non_null(strstr(e.text, "canary"));
+	assert_non_null(strstr(e.text, "isolation.lua:2"));
+	assert_non_null(strstr(e.text, "did you mean \"column-nullable\"?"));
 	save("isolation.lua", ONE); /* both, unless told */
 	opens();
 	r = rules_pin(&source);
-	assert_int_equal(r->isolation.mode, ISOLATION_REWRITE);
+	assert_int_equal(r->isolation.mode, ISOLATION_BOTH);
 	rules_unpin(&r);
 }
 
