@@ -103,7 +103,26 @@ take_text(struct op *op, size_t head, struct stmt *scoped, struct err *e)
 static struct pgval
 text_value(const char *text, size_t len)
 {
-	return (struct pgval){text, (int)len, false};
+	return (struct pgval){.at = text, .len = (int)len};
+}
+
+/* In binary where that spares the server from reading a text. */
+static struct pgval
+tenant_value(const struct context *c, enum tenant_type type)
+{
+	const char *id = c->tenants[0].id;
+
+	switch (type) {
+	case TENANT_UUID:
+		return (struct pgval){(const char *)c->uuid, 16, true, id};
+	case TENANT_INT4:
+		return (struct pgval){(const char *)c->int8 + 4, 4, true, id};
+	case TENANT_INT8:
+		return (struct pgval){(const char *)c->int8, 8, true, id};
+	case TENANT_TEXT:
+		break;
+	}
+	return text_value(id, c->tenants[0].len);
 }
 
 /* The tenant's, when there is one, and the values of limits behind it. */
@@ -123,8 +142,9 @@ add_values(struct op *op, const struct scoped *s, enum tenant_shape shape)
 		memcpy(all, op->vals, (size_t)n * sizeof(*all));
 	if (s->tenant_param != 0)
 		all[n++] = shape == TENANT_ONE
-				   ? text_value(c->tenants[0].id,
-						c->tenants[0].len)
+				   ? tenant_value(
+					     c,
+					     op->rules->isolation.tables->type)
 				   : text_value(c->array, c->array_len);
 	for (unsigned i = 0; i < s->nvalues; i++) {
 		const char *text = op->permit->values[s->values[i]];

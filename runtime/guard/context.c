@@ -305,6 +305,35 @@ find_forms(struct whole *w)
 		w->c.forms &= forms_of(&w->c.tenants[i]);
 }
 
+static unsigned char
+digit(char c)
+{
+	return (unsigned char)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+}
+
+static void
+pack_uuid(const char *id, unsigned char out[16])
+{
+	for (int i = 0; i < 16; i++) {
+		id += *id == '-';
+		out[i] = (unsigned char)(digit(id[0]) << 4 | digit(id[1]));
+		id += 2;
+	}
+}
+
+static void
+pack(struct whole *w)
+{
+	if (w->c.forms & CONTEXT_UUID)
+		pack_uuid(w->c.tenants[0].id, w->c.uuid);
+	if (w->c.forms & CONTEXT_INT8) {
+		uint64_t n = (uint64_t)strtoll(w->c.tenants[0].id, NULL, 10);
+
+		for (int i = 0; i < 8; i++)
+			w->c.int8[i] = (unsigned char)(n >> (56 - 8 * i));
+	}
+}
+
 /* ---- wire --------------------------------------------------------------- */
 
 /* {"tenants":first, rest of the fields} */
@@ -396,6 +425,7 @@ take_all(struct whole *w)
 		return w->e->code;
 	make_array(w);
 	find_forms(w);
+	pack(w);
 	return make_wire(w);
 }
 

@@ -58,6 +58,9 @@ struct context {
 	const char *array;
 	size_t array_len;
 	unsigned forms; /* of enum context_form; 0 without tenants */
+	/* The first tenant as PostgreSQL's binary formats, where its form is
+	 * one of them: an int4 is the last four bytes of the int8. */
+	unsigned char uuid[16], int8[8];
 	/* or NULL: */
 	const char *user, *location, *ip, *device, *purpose, *trace;
 	const char *clinic_tz; /* time zone of the clinic, as given */

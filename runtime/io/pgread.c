@@ -97,10 +97,14 @@ pgread_notice(void *conn, const PGresult *res)
 static void
 hide_parameters(struct err *e, const struct pgreq *r)
 {
-	for (int i = 0; i < r->nvals; i++)
-		if (r->vals[i].at != NULL && !r->vals[i].binary)
-			redact_known(e->text, r->vals[i].at,
-				     (size_t)r->vals[i].len);
+	for (int i = 0; i < r->nvals; i++) {
+		const struct pgval *v = &r->vals[i];
+
+		if (v->text != NULL)
+			redact_known(e->text, v->text, strlen(v->text));
+		else if (v->at != NULL && !v->binary)
+			redact_known(e->text, v->at, (size_t)v->len);
+	}
 }
 
 /* A plan or a name that has to be made anew: the statement never ran. */

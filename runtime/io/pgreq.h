@@ -54,6 +54,8 @@ struct pgval {
 	const char *at;
 	int len;
 	bool binary;
+	const char *text; /* of a binary one: as the server would write it, to
+			   * be hidden from errors; or NULL */
 };
 
 /* A slot with parameters of its own. */

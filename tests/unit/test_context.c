@@ -225,6 +225,33 @@ a_refusal_never_tells_the_value(void **state)
 }
 
 static void
+int8_is(const char *json, const char *bytes)
+{
+	struct context *c = made(json);
+
+	assert_memory_equal(c->int8, bytes, 8);
+	context_unpin(&c);
+}
+
+static void
+a_tenant_is_there_as_the_server_reads_it_fastest(void **state)
+{
+	struct context *c = made(
+		"{\"tenant\":\"0a1B2c3d-4e5f-6071-8293-a4b5C6d7e8f9\"}");
+
+	assert_memory_equal(c->uuid,
+			    "\x0a\x1b\x2c\x3d\x4e\x5f\x60\x71\x82\x93"
+			    "\xa4\xb5\xc6\xd7\xe8\xf9",
+			    16);
+	context_unpin(&c);
+	int8_is("{\"tenant\":7}", "\0\0\0\0\0\0\0\x07");
+	int8_is("{\"tenant\":\"-2\"}", "\xff\xff\xff\xff\xff\xff\xff\xfe");
+	int8_is("{\"tenant\":\"-9223372036854775808\"}", "\x80\0\0\0\0\0\0\0");
+	int8_is("{\"tenant\":[\"9223372036854775807\"]}",
+		"\x7f\xff\xff\xff\xff\xff\xff\xff");
+}
+
+static void
 forms_say_of_which_types_every_tenant_is(void **state)
 {
 	const unsigned text = CONTEXT_TEXT, i8 = text | CONTEXT_INT8,
@@ -466,6 +493,7 @@ main(void)
 		T(a_field_of_another_kind_is_refused),
 		T(what_is_no_object_is_refused),
 		T(a_refusal_never_tells_the_value),
+		T(a_tenant_is_there_as_the_server_reads_it_fastest),
 		T(forms_say_of_which_types_every_tenant_is),
 		T(only_canonical_numbers_within_their_bounds_are_integers),
 		T(the_wire_has_sorted_keys_and_the_set_as_an_array),
