@@ -121,7 +121,7 @@ struct deciding {
 	const struct permit_ask *ask;
 	struct permit *permit;
 	const struct world *world;
-	struct expr_fact facts[2];
+	struct expr_fact facts[EXPR_FACTS];
 	uint64_t held[EXPR_ROLES / 64];
 	struct hook_who caller;
 	struct expr_call call;
@@ -136,21 +136,14 @@ look_at_who(struct deciding *d)
 {
 	const struct permit_ask *ask = d->ask;
 	const struct context *c = ask->context;
-	unsigned n = 0;
 
-	if (c != NULL && c->nlocations > 0)
-		d->facts[n++] = (struct expr_fact){EXPR_ATTR_LOCATIONS,
-						   c->nlocations, c->locations};
-	if (c != NULL && c->clinic_tz != NULL)
-		d->facts[n++] = (struct expr_fact){EXPR_ATTR_CLINIC_TZ, 1,
-						   &c->clinic_tz};
 	d->caller = (struct hook_who){ask->rules->hooks, ask->worker, c,
 				      ask->now_s};
 	d->call = (struct expr_call){hook_expr, &d->caller};
 	access_held(ask->rules->access, c, d->held);
 	d->who = (struct expr_ask){.ctx = c,
 				   .facts = d->facts,
-				   .nfacts = n,
+				   .nfacts = expr_facts(c, d->facts),
 				   .now_s = ask->now_s,
 				   .held = d->held,
 				   .zones = ask->rules->zones,

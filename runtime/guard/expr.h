@@ -140,6 +140,11 @@ struct expr_fact {
 	const char *const *texts;
 };
 
+#define EXPR_FACTS 2
+
+/* Those that a context carries itself; how many.  c may be NULL. */
+unsigned expr_facts(const struct context *c, struct expr_fact out[EXPR_FACTS]);
+
 #define EXPR_NO_CLOCK INT64_MIN
 
 /* The row, or only its table, that columns are about. */

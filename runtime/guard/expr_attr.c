@@ -34,6 +34,20 @@ expr_attr_of(const char *word)
 	return (enum expr_attr)a;
 }
 
+unsigned
+expr_facts(const struct context *c, struct expr_fact out[EXPR_FACTS])
+{
+	unsigned n = 0;
+
+	if (c != NULL && c->nlocations > 0)
+		out[n++] = (struct expr_fact){EXPR_ATTR_LOCATIONS,
+					      c->nlocations, c->locations};
+	if (c != NULL && c->clinic_tz != NULL)
+		out[n++] = (struct expr_fact){EXPR_ATTR_CLINIC_TZ, 1,
+					      &c->clinic_tz};
+	return n;
+}
+
 /* One that the context itself carries as a single text. */
 static const char *
 single(const struct context *c, enum expr_attr a)

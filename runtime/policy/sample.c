@@ -4,23 +4,38 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "sample_row.h"
 #include "vet.h"
 
 struct sample {
 	struct world world;
 	const struct tenant_rules *rules;
-	struct world_table *tables;   /* as rules->tables */
-	struct world_table *catalogs; /* what the statement calls pg_... */
+	const struct access_rules *access; /* or NULL */
+	struct world_table *tables;	   /* as rules->tables */
+	struct world_table *catalogs;	   /* what the statement calls pg_... */
 	unsigned ncatalogs;
 };
 
 /* ---- columns ----------------------------------------------------------- */
 
 struct columns {
+	struct sample_named named; /* first: it is this */
 	struct arena *a;
 	struct world_column *list;
-	unsigned n, most;
+	unsigned n, room;
 };
+
+static void
+grow(struct columns *c)
+{
+	unsigned room = c->room > 0 ? c->room * 2 : 32;
+	struct world_column *list = arena_new(c->a, room * sizeof(*list));
+
+	if (c->n > 0)
+		memcpy(list, c->list, c->n * sizeof(*list));
+	c->list = list;
+	c->room = room;
+}
 
 static void
 add(struct columns *c, const char *name, const char *type)
@@ -28,9 +43,10 @@ add(struct columns *c, const char *name, const char *type)
 	for (unsigned i = 0; i < c->n; i++)
 		if (strcmp(c->list[i].name, name) == 0)
 			return;
-	if (c->n < c->most)
-		c->list[c->n++] = (struct world_column){name, "pg_catalog",
-							type, false, true};
+	if (c->n == c->room)
+		grow(c);
+	c->list[c->n++] = (struct world_column){name, "pg_catalog", type, false,
+						true};
 }
 
 /* A name as PostgreSQL reads it: "A""b" is A"b, Ab is ab. */
@@ -87,28 +103,22 @@ add_rule(struct columns *c, const struct tenant_rules *rules,
 	}
 }
 
-static unsigned
-most_columns(const struct tenant_rules *rules, const struct tree *t)
+static void
+on_named(struct sample_named *n, const char *column, const struct expr *leaf)
 {
-	const struct tree_token *first;
-	size_t n = tree_tokens(t, &first) + 1;
-
-	for (unsigned i = 0; i < rules->ntables; i++)
-		n += 2 * rules->tables[i].non;
-	return (unsigned)n;
+	add((struct columns *)n, column, "text");
 }
 
 static void
 fill(struct sample *s, struct arena *a, const struct tree *t)
 {
-	unsigned most = most_columns(s->rules, t);
-
 	for (unsigned i = 0; i < s->rules->ntables; i++) {
 		const struct tenant_table *rule = &s->rules->tables[i];
-		struct columns c = {a, arena_new(a, most * sizeof(*c.list)), 0,
-				    most};
+		struct columns c = {.named = {on_named}, .a = a};
 
 		add_rule(&c, s->rules, rule);
+		sample_named_columns(&c.named, s->access, rule->schema,
+				     rule->name);
 		add_words(&c, t);
 		s->tables[i] = (struct world_table){.schema = rule->schema,
 						    .name = rule->name,
@@ -208,11 +218,12 @@ on_type(const void *arg, const char *schema, const char *name)
 
 struct sample *
 sample_new(struct arena *a, const struct tenant_rules *rules,
-	   const struct tree *statement)
+	   const struct access_rules *access, const struct tree *statement)
 {
 	struct sample *s = arena_new(a, sizeof(*s));
 
 	s->rules = rules;
+	s->access = access;
 	s->tables = arena_new(a, (rules->ntables + 1) * sizeof(*s->tables));
 	s->world = (struct world){s, on_table, on_function, on_operator,
 				  on_type};

@@ -17,9 +17,12 @@
 #include "mem.h"
 #include "tenant.h"
 
+struct access_rules;
 struct sample;
 
+/* access: its rules name columns, too; or NULL. */
 struct sample *sample_new(struct arena *a, const struct tenant_rules *rules,
+			  const struct access_rules *access,
 			  const struct tree *statement);
 
 /* Lives as long as the sample. */

@@ -1,79 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 #include "trial.h"
 
-#include <jansson.h>
 #include <string.h>
 
 #include "check.h"
-#include "context.h"
 #include "near.h"
 #include "refusal.h"
 #include "sample.h"
+#include "trial_int.h"
+#include "uses.h"
 #include "vet.h"
+#include "vocab.h"
 #include "whose.h"
 
 struct trial {
 	const struct decl *d;
+	const struct rules *all;
 	const struct isolation_rules *rules;
 	const struct tenant_rules *tables;
 	struct arena arena;
-	struct context *who;
+	struct trial_who who;
+	struct tenant_limits limits; /* of access rules; none: all rows */
 	struct tree *tree;
 	struct tenant_text text; /* after rewrite */
 	struct err *e;
 };
 
 /* ---- what the test says ------------------------------------------------ */
-
-static json_t *
-json_of(const struct decl_value *v)
-{
-	json_t *j;
-
-	switch (v->type) {
-	case DECL_BOOL:
-		return json_boolean(v->yes);
-	case DECL_NUMBER:
-		return v->number == (double)(json_int_t)v->number
-			       ? json_integer((json_int_t)v->number)
-			       : json_real(v->number);
-	case DECL_TEXT:
-		return json_stringn(v->text, v->len);
-	case DECL_LIST:
-		j = json_array();
-		for (unsigned i = 0; i < v->n; i++)
-			json_array_append_new(j, json_of(&v->items[i]));
-		return j;
-	case DECL_MAP:
-		j = json_object();
-		for (unsigned i = 0; i < v->n; i++)
-			json_object_set_new(j, v->keys[i],
-					    json_of(&v->items[i]));
-		return j;
-	default:
-		return json_null();
-	}
-}
-
-static int
-read_who(struct trial *t)
-{
-	const struct decl_value *as = decl_field(&t->d->fields, "as");
-	struct err e = {0};
-	json_t *j;
-	char *text;
-	int rc;
-
-	if (as == NULL)
-		return 0;
-	j = json_of(as);
-	text = json_dumps(j, JSON_COMPACT);
-	rc = text != NULL ? context_new(text, strlen(text), &t->who, &e)
-			  : err_set(&e, LUNATE_EINVAL, "it is not UTF-8");
-	free(text);
-	json_decref(j);
-	return rc == 0 ? 0 : decl_fail(t->e, t->d, "as: %s", e.text);
-}
 
 static int
 check_reason(const struct trial *t, const char *because)
@@ -124,7 +77,73 @@ expected(const struct trial *t)
 static bool
 is_set(const struct trial *t)
 {
-	return t->who != NULL && t->who->ntenants > 1;
+	const struct context *c = t->who.context;
+
+	return c != NULL && c->ntenants > 1;
+}
+
+/* One action on one table, under access.lua. */
+static int
+allow_use(struct trial *t, const struct use *u, struct tenant_limit *limit,
+	  struct err *e)
+{
+	const struct access_ask ask = {.rules = t->all->access,
+				       .who = &t->who.ask,
+				       .action = u->action,
+				       .ncolumns = u->ncolumns,
+				       .columns = u->columns,
+				       .first_value = t->limits.nvalues};
+	struct access_verdict v;
+
+	access_decide(&ask, &t->arena, &v);
+	if (!v.allowed)
+		return refuse(e, REFUSE_ACCESS, "%s.%s%s%s: %s%s%s", u->schema,
+			      u->name, v.column != NULL ? ", column " : "",
+			      v.column != NULL ? v.column : "",
+			      v.rule != NULL ? "forbid \"" : "no permit holds",
+			      v.rule != NULL ? v.rule->name : "",
+			      v.rule != NULL ? "\"" : "");
+	*limit = v.limit;
+	t->limits.nlimits++;
+	t->limits.nvalues += v.nvalues;
+	return 0;
+}
+
+/* Is it a test of access.lua?  One of isolation.lua says what isolation makes
+ * of a statement, whoever may send it. */
+static bool
+is_of_access(const struct decl *d)
+{
+	return d->word == vocab_word(vocab_file("access", 6), "test");
+}
+
+/* Under access.lua nobody is allowed anything. */
+static int
+allow(struct trial *t, const struct world *world, struct err *e)
+{
+	const struct uses_ask ask = {t->tree, t->tables, world};
+	struct tenant_limit *limits;
+	struct uses uses;
+
+	if (t->all->access == NULL || !is_of_access(t->d))
+		return 0;
+	if (uses_of(&ask, &t->arena, &uses, e) < 0)
+		return e->code;
+	if (t->who.context == NULL && uses.n > 0)
+		return refuse(e, REFUSE_ACCESS,
+			      "nobody asks; say as = { ... }");
+	limits = arena_new(&t->arena, (uses.n + 1) * sizeof(*limits));
+	t->limits.limits = limits;
+	t->who.ask.row.world = world;
+	for (unsigned i = 0; i < uses.n; i++) {
+		const struct use *u = &uses.list[i];
+
+		t->who.ask.row.table = world->table(world->arg, u->schema,
+						    u->name);
+		if (allow_use(t, u, &limits[t->limits.nlimits], e) < 0)
+			return e->code;
+	}
+	return 0;
 }
 
 static int
@@ -136,8 +155,11 @@ check(const struct trial *t, const struct world *world, struct err *e)
 		.len = t->text.len,
 		.rules = t->tables,
 		.world = world,
+		.limits = &t->limits,
 		.shape = is_set(t) ? TENANT_SET : TENANT_ONE,
 		.tenant_param = t->text.tenant_param,
+		.nvalues = t->text.nvalues,
+		.values = t->text.values,
 		.fence = t->rules->mode == ISOLATION_REWRITE,
 	};
 
@@ -151,6 +173,7 @@ rewrite(struct trial *t, const struct world *world, struct err *e)
 		.tree = t->tree,
 		.rules = t->tables,
 		.world = world,
+		.limits = &t->limits,
 		.shape = is_set(t) ? TENANT_SET : TENANT_ONE,
 		.fence = t->rules->mode == ISOLATION_REWRITE,
 	};
@@ -164,11 +187,13 @@ static int
 pass(struct trial *t, struct err *e)
 {
 	const struct world *world = sample_world(
-		sample_new(&t->arena, t->tables, t->tree));
+		sample_new(&t->arena, t->tables, t->all->access, t->tree));
 	const struct vet_ask ask = {t->tree, t->tables, world};
-	struct whose_ask whose = {.context = t->who, .type = t->tables->type};
+	struct whose_ask whose = {.context = t->who.context,
+				  .type = t->tables->type};
 
-	if (vet_statement(&ask, e) < 0 || rewrite(t, world, e) < 0)
+	if (vet_statement(&ask, e) < 0 || allow(t, world, e) < 0 ||
+	    rewrite(t, world, e) < 0)
 		return e->code;
 	whose.needs_one = t->text.needs_one;
 	return t->text.tenant_param != 0 ? whose_allows(&whose, e) : 0;
@@ -178,7 +203,9 @@ pass(struct trial *t, struct err *e)
 static const char *
 ended(struct trial *t, struct err *e)
 {
-	if (t->who != NULL && t->who->system != NULL)
+	const struct context *c = t->who.context;
+
+	if (c != NULL && c->system != NULL)
 		return "open";
 	if (pass(t, e) < 0)
 		return "refused";
@@ -216,7 +243,7 @@ attempt(struct trial *t)
 		return decl_fail(t->e, t->d,
 				 "it has no statement; say sql = \"...\"");
 	want = expected(t);
-	if (want == NULL || read_who(t) < 0)
+	if (want == NULL || trial_who_read(t->d, t->all, &t->who, t->e) < 0)
 		return t->e->code;
 	if (t->tables == NULL)
 		return decl_fail(t->e, t->d,
@@ -230,15 +257,18 @@ int
 trial_run(const struct decl *test, const struct rules *rules, struct err *e)
 {
 	struct trial t = {.d = test,
+			  .all = rules,
 			  .rules = &rules->isolation,
 			  .tables = rules->isolation.tables,
 			  .e = e};
 	int rc;
 
+	if (decl_field(&test->fields, "can") != NULL ||
+	    decl_field(&test->fields, "cannot") != NULL)
+		return trial_access(test, rules, e);
 	arena_init(&t.arena, NULL, 0);
 	rc = attempt(&t);
-	if (t.who != NULL)
-		context_unpin(&t.who);
+	trial_who_fini(&t.who);
 	if (t.tree != NULL)
 		tree_free(&t.tree);
 	arena_fini(&t.arena);

@@ -13,6 +13,19 @@
  *	open      it runs, and touches no tenant's rows (or runs as system)
  *	refused   it does not; `because` is the reason's word (sql/refusal.h)
  *
+ * Under an access.lua its rules are among them, for a test of that file; one of
+ * isolation.lua says what isolation alone makes of a statement.
+ *
+ *	test "a nurse reads a chart by day" {
+ *	  as = { tenant = "0b5e...", roles = "nurse" },
+ *	  can = "read", on = "charts", columns = { "note" },
+ *	  row = { location_id = "L1" }, at = "2026-06-15T10:00Z" }
+ *
+ * Whether an action (or cannot: read, insert, update, delete) is allowed on a
+ * row: what the test does not say of it is NULL (sample_row.h), and without
+ * `at` no clock is trusted.  `because` names a rule that counts: for can a
+ * permit, for cannot a forbid, or "no permit" when it is no forbid.
+ *
  * No test is passed over: one that says nothing that can be looked at is an
  * error of its file.
  *

@@ -23,11 +23,12 @@ static const struct vocab_field test_fields[] = {
 	{"as", VOCAB_RECORD, NULL, false, "who asks: tenant, roles, ip, ..."},
 	{"sql", VOCAB_TEXT, NULL, false, "the statement"},
 	{"gives", VOCAB_WORD, "scoped|open|refused", false, "what becomes of it"},
-	{"because", VOCAB_TEXT, NULL, false, "the reason it is refused for"},
+	{"because", VOCAB_TEXT, NULL, false, "the reason it is refused for; with can and cannot a rule"},
 	{"can", VOCAB_TEXT, NULL, false, "an action that is permitted"},
 	{"cannot", VOCAB_TEXT, NULL, false, "an action that is not"},
 	{"on", VOCAB_TEXT, NULL, false, "the table of the action"},
 	{"row", VOCAB_RECORD, NULL, false, "columns of a row"},
+	{"columns", VOCAB_TEXTS, NULL, false, "those that are read or written"},
 	{"at", VOCAB_TEXT, NULL, false, "the time, 2026-06-15T10:00Z"},
 };
 #define TEST \

@@ -80,15 +80,24 @@ for i, file in ipairs(PROGRAMS) do
   end)
 end
 
+local function tests_in(text)
+  return select(2, text:gsub('\ntest "', ""))
+end
+
 -- A block of a policy file is what `lunate policy test` accepts; it is that of
--- isolation.lua, or begins with "-- NAME.lua:".
+-- isolation.lua, or begins with "-- NAME.lua:".  access.lua stands beside the
+-- first one of isolation.lua, whose tables it is about.
 describe("the policies that policies/README.md shows", function()
-  for _, fence in ipairs(fences.only(fences.of("policies/README.md"), "lua",
-    "policy")) do
+  local blocks = fences.only(fences.of("policies/README.md"), "lua", "policy")
+  for _, fence in ipairs(blocks) do
     it("hold: " .. name_of(fence), function()
       local folder = sh.tmpdir()
       local name = fence.text:match("^%-%- (%l+)%.lua:") or "isolation"
-      local _, tests = fence.text:gsub('\ntest "', "")
+      local tests = tests_in(fence.text)
+      if name == "access" then
+        sh.write(folder .. "/isolation.lua", blocks[1].text)
+        tests = tests + tests_in(blocks[1].text)
+      end
       sh.write(folder .. "/" .. name .. ".lua", fence.text)
       local r = sh.run { sh.build .. "/lunate", "policy", "test", folder }
       assert.equal(0, r.code, r.out .. r.err)
