@@ -184,18 +184,28 @@ place_for(struct barrier *b, const struct question *q)
 	return a;
 }
 
-/* The same tables keep their set: what was memoised with it stays good. */
+/* The same tables for the same reasons are the same set: what was memoised with
+ * it stays good.  Takes it. */
+static struct closed *
+one_of_each(struct barrier *b, struct closed *c)
+{
+	for (unsigned i = 0; i < ANSWERS; i++) {
+		struct closed *known = b->answers[i].closed;
+
+		if (known != NULL && closed_same(known, c)) {
+			closed_unpin(&c);
+			return closed_pin(known);
+		}
+	}
+	return c;
+}
+
 static void
 take(struct barrier *b, const struct question *q)
 {
-	struct closed *closed = closed_new(&q->lints);
+	struct closed *closed = one_of_each(b, closed_new(&q->lints));
 	struct answer *a = place_for(b, q);
 
-	if (a->closed != NULL && a->key == q->key && a->epoch == q->epoch &&
-	    closed_same(a->closed, closed)) {
-		closed_unpin(&closed);
-		closed = closed_pin(a->closed);
-	}
 	if (a->closed != NULL)
 		closed_unpin(&a->closed);
 	if (q->rules->id >= b->told)

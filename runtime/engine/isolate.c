@@ -317,6 +317,30 @@ op_scope(struct op *op)
 	return n == NEXT ? scope_known(op) : n;
 }
 
+enum next
+op_still_open(struct op *op)
+{
+	struct closed *closed;
+	enum next n;
+
+	if (op->attempts == 0 || op->scoped == NULL || op->tx != NULL ||
+	    op->rules->isolation.state != ISOLATION_ON)
+		return NEXT;
+	n = op_need_catalog(op);
+	if (n != NEXT)
+		return n;
+	closed = barrier_closed(op->w->barrier, op->rules);
+	if (closed != NULL && closed_id(closed) == op->scoped->closed)
+		return NEXT;
+	if (closed == NULL && op->looks < LOOKS)
+		return wait_barrier(op);
+	return op_refuse_code(
+		op, LUNATE_ELOST,
+		"the connection was lost, and what may be touched "
+		"in the database changed meanwhile; nothing was "
+		"done");
+}
+
 int
 op_copy_allowed(struct worker *w, const struct context *c, struct err *e)
 {

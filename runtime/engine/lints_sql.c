@@ -131,7 +131,8 @@ const struct lint lints_list[] = {
 	 "belongs to nobody",
 	 TABLE "r.col, format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', "
 	 "r.q, r.col), true FROM rule r "
-	 "WHERE r.tenant IS NOT NULL AND NOT r.attnotnull"},
+	 "WHERE r.tenant IS NOT NULL AND r.relkind IN ('r', 'p') AND "
+	 "NOT r.attnotnull"},
 	{"right-missing", "the application may not read the table that says "
 	 "to whom rows belong",
 	 TABLE "format('%I.%I', r.via_schema, r.via), format('GRANT SELECT "

@@ -249,8 +249,11 @@ too_late(const struct op *op, struct err *e)
 static enum next
 lease(struct op *op)
 {
+	enum next n = op_still_open(op);
 	struct err e;
 
+	if (n != NEXT)
+		return n;
 	fill_request(op);
 	if (op->tx != NULL) {
 		if (tx_ready(op->tx, &e) < 0 || too_late(op, &e))

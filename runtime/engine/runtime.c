@@ -14,6 +14,13 @@
 #include "rate.h"
 #include "str.h"
 
+static bool
+has_folder(const struct config *c)
+{
+	return c->policies != NULL &&
+	       strcmp(c->policies, CONFIG_NO_FOLDER) != 0;
+}
+
 static void
 fill_pool_rules(struct runtime *rt)
 {
@@ -37,6 +44,7 @@ fill_pool_rules(struct runtime *rt)
 		.max_uses = (int)c->max_uses,
 		.queue_max = (unsigned)c->queue_limit,
 		.age_ms = 50,
+		.guarded = has_folder(c),
 		.timeout_ms = {c->read_timeout, c->write_timeout,
 			       c->critical_timeout}};
 	budget_init(&rt->budget, (int)c->pool_max);
@@ -64,13 +72,6 @@ set_log(struct runtime *rt)
 	log_init(&rt->log, levels[rt->config.log_level],
 		 rt->config.log_format == CONFIG_LOG_JSON ? LOG_JSON : LOG_TEXT,
 		 NULL);
-}
-
-static bool
-has_folder(const struct config *c)
-{
-	return c->policies != NULL &&
-	       strcmp(c->policies, CONFIG_NO_FOLDER) != 0;
 }
 
 static int

@@ -212,6 +212,27 @@ make(struct making *m, struct scoped *s)
 	return rewrite(m, s);
 }
 
+/* Do row policies hold everything that the text has to?  They know nothing of
+ * limits, and a view has none. */
+static bool
+is_only_barrier(const struct scope_ask *ask, const struct world *world)
+{
+	const struct stmt *s = ask->stmt;
+
+	if (ask->rules->mode == ISOLATION_REWRITE || ask->limits != NULL)
+		return true;
+	for (unsigned i = 0; i < s->ntables; i++) {
+		const struct stmt_table *at = &s->tables[i];
+		const struct world_table *t = world->table(
+			world->arg, at->schema, at->name);
+
+		if (t != NULL && t->kind != WORLD_TABLE &&
+		    t->kind != WORLD_PARTITIONED)
+			return true;
+	}
+	return false;
+}
+
 static void
 begin(struct making *m, const struct scope_ask *ask, const struct atlas *atlas,
       struct err *e)
@@ -224,7 +245,7 @@ begin(struct making *m, const struct scope_ask *ask, const struct atlas *atlas,
 							   : &none,
 		.e = e,
 		.world = atlas_world(atlas),
-		.fence = ask->rules->mode == ISOLATION_REWRITE,
+		.fence = is_only_barrier(ask, atlas_world(atlas)),
 	};
 	arena_init(&m->arena, NULL, 0);
 }

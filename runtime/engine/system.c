@@ -35,6 +35,7 @@ system_init(struct system *s, struct runtime *rt, struct err *e)
 		s->target.url = s->url;
 	s->rules = rt->pool_rules;
 	s->rules.min = 0;
+	s->rules.guarded = false; /* scripts may change their session */
 	s->rules.max = (int)c->system_pool_max;
 	budget_init(&s->budget, s->rules.max);
 	return 0;

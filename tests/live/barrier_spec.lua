@@ -231,6 +231,23 @@ describe("what isolation.lua asks of the database", function()
   end)
 end)
 
+describe("mode both", function()
+  it("holds rows back where the database has no policy: in a view", function()
+    server:psql("alter table visits add word text default '1'; "
+      .. "update visits set word = 'no number' where clinic_id = '" .. B
+      .. "'; create view seen as select * from visits; grant select on seen "
+      .. "to " .. ROLE .. "; create function cheap(text) returns boolean cost "
+      .. "0.0001 language plpgsql as 'begin return $1::int > 0; end'", NAME)
+    save(RULES .. 'rows "seen" { by = "clinic_id" }\n'
+      .. 'functions { add = { "cheap" } }')
+    policies()
+    open():with_tenant(A, function(c)
+      assert.equal(2, #assert(c:query(
+        "select * from seen where cheap(word)")))
+    end)
+  end)
+end)
+
 describe("mode rls", function()
   it("leaves texts as they are, and the policies hold", function()
     save(RULES .. 'database { mode = "rls" }')
@@ -359,6 +376,65 @@ describe("what leaves", function()
         local _, err = c:query("insert into visits values ($1, 3)", A)
         return err.sqlstate == "23505"
       end)
+    end)
+  end)
+end)
+
+describe("a session that tenants share", function()
+  local function backend(c) return c:one("select pg_backend_pid() as n").n end
+
+  local function open_with(functions)
+    save(RULES .. 'database { mode = "rewrite" }\nfunctions { add = { '
+      .. '"pg_backend_pid", ' .. functions .. ' } }')
+    return open { pool_max = 1 }
+  end
+
+  it("ends when a statement made it another one", function()
+    local db = open_with '"set_config"'
+    db:with_tenant(A, function(c)
+      local before = backend(c)
+      live.refused("connection_lost", c:transaction(function(tx)
+        return tx:query("select set_config('standard_conforming_strings', "
+          .. "'off', false)")
+      end))
+      assert.not_equal(before, backend(c))
+      assert.equal("on", server:psql("show standard_conforming_strings", NAME))
+    end)
+  end)
+
+  it("keeps nothing that a statement of before left in it", function()
+    local db = open_with '"set_config", "pg_advisory_lock"'
+    db:with_tenant(A, function(c)
+      local before = backend(c)
+      assert(c:transaction(function(tx)
+        return tx:query("select set_config('work_mem', '123kB', false), "
+          .. "set_config('lunate.ctx', 'left', false), pg_advisory_lock(7)")
+      end))
+      assert.equal(before, backend(c))
+    end)
+    assert.equal("0", server:psql("select count(*) from pg_locks "
+      .. "where locktype = 'advisory' and objid = 7", NAME))
+    local kept = open { pool_max = 1, policies = false }
+    assert.not_equal("left", kept:one("select current_setting('lunate.ctx', "
+      .. "true) as ctx").ctx)
+  end)
+
+  it("is given to nobody who could leave something in it", function()
+    local db = open_with '"now"'
+    db:with_tenant(A, function(c)
+      for _, sql in ipairs { "set work_mem = '1MB'", "listen news",
+        "create temp table kept as select 1 as n", "prepare p as select 1",
+        "declare k cursor with hold for select * from visits",
+        "select pg_advisory_lock(7)", "set role postgres",
+        "select set_config('work_mem', '1MB', false)",
+        "select nextval('some')", "do $$ begin end $$" } do
+        c:transaction(function(tx)
+          live.refused("denied", tx:query(sql))
+          return nil, "over"
+        end)
+        local _, err = c:query(sql)
+        assert.is_true(err.code == "denied" or err.code == "unsupported", sql)
+      end
     end)
   end)
 end)
