@@ -106,7 +106,7 @@ static int
 same_statement(struct check *c, struct pair p, struct at at)
 {
 	static const char *const but[] = {"with_clause", "from_clause",
-					  "where_clause", NULL};
+					  "where_clause", "group_clause", NULL};
 
 	switch ((int)tree_kind(p.a)) {
 	case TREE_INSERT:
@@ -121,6 +121,8 @@ same_statement(struct check *c, struct pair p, struct at at)
 		if (check_from(c, p, at) < 0)
 			return c->e->code;
 		at.spot = NULL;
+		if (check_group(c, p, at) < 0)
+			return c->e->code;
 		return check_rest(c, p, but, at);
 	}
 }

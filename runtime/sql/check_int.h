@@ -10,6 +10,7 @@
  *   check_rows.c   what is inserted
  *   check_conflict.c  ON CONFLICT
  *   check_form.c   the expected forms, as texts with holes
+ *   check_group.c  GROUP BY
  *   check_leak.c   may the planner ask something of a row too early?
  *
  * A form is a text that is built from the rules alone and parsed.  Where the
@@ -105,6 +106,11 @@ int check_join(struct check *c, struct pair p, struct at at);
 /* FROM and WHERE of a SELECT. */
 MUST_USE
 int check_from(struct check *c, struct pair p, struct at at);
+
+/* ---- check_group.c: p is a SELECT */
+
+MUST_USE
+int check_group(struct check *c, struct pair p, struct at at);
 
 /* ---- check_write.c */
 

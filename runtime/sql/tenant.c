@@ -196,6 +196,14 @@ stands_before(const struct tree_walk *w)
 }
 
 static int
+leave_select(struct rewrite *rw, const struct tree_node *select)
+{
+	if (from_leave(rw, select) < 0)
+		return rw->e->code;
+	return group_keep(rw, select);
+}
+
+static int
 walk(struct rewrite *rw, const struct tree_node *root)
 {
 	struct tree_walk w;
@@ -208,7 +216,7 @@ walk(struct rewrite *rw, const struct tree_node *root)
 		else if (w.step == TREE_ENTER)
 			rc = enter(rw, &w);
 		else if (w.kind == TREE_SELECT)
-			rc = from_leave(rw, w.node);
+			rc = leave_select(rw, w.node);
 	}
 	tree_walk_fini(&w);
 	return rc;

@@ -46,6 +46,10 @@
  *     CAST(NULL AS type) AS c, or, with a condition,
  *     CASE WHEN (its text) THEN lunate_0.c END AS c.  "TABLE t" becomes
  *     "SELECT * FROM" and F1.
+ *     When a SELECT is grouped by columns among which is the primary key of
+ *     such a table, its other columns that are named in the select list,
+ *     HAVING, ORDER BY, WINDOW or DISTINCT ON join the GROUP BY, at its end,
+ *     as alias.column: of a table a key covers them, of a sub-select not.
  *     OFFSET 0 stands when rewriting is the only barrier (ask.fence) and the
  *     statement is leaky: it could tell of a row before its tenant was looked
  *     at.  Leaky is, anywhere in the statement, what may raise or act (a call

@@ -278,6 +278,30 @@ as_sample(struct rewrite *rw, const struct target *t)
 
 /* ---- the door ----------------------------------------------------------- */
 
+/* Is it named with its schema by a column, somewhere?  A sub-select has no
+ * schema. */
+static bool
+names_by_schema(const struct rewrite *rw, const struct target *t)
+{
+	struct tree_walk w;
+	bool found = false;
+
+	if (t->aliased || !rw->by_schema)
+		return false;
+	tree_walk_init(&w, tree_root(rw->ask->tree, 0));
+	while (!found && tree_walk_next(&w) != TREE_END) {
+		if (w.step != TREE_ENTER || w.kind != TREE_COLUMN_REF ||
+		    tree_len(w.node, "fields") < 3)
+			continue;
+		found = strcmp(tree_str(tree_item(w.node, "fields", 0), "sval"),
+			       t->world->schema) == 0 &&
+			strcmp(tree_str(tree_item(w.node, "fields", 1), "sval"),
+			       t->world->name) == 0;
+	}
+	tree_walk_fini(&w);
+	return found;
+}
+
 int
 from_table(struct rewrite *rw, struct tree_walk *w)
 {
@@ -296,6 +320,13 @@ from_table(struct rewrite *rw, struct tree_walk *w)
 	select = plain_place(w);
 	if (wants_place(rw, select, &t))
 		return in_place(rw, select, &t);
+	if (names_by_schema(rw, &t))
+		return refuse(rw->e, REFUSE_FORM,
+			      "a column is named %s.%s.column, and the table "
+			      "cannot keep its schema here: name it by the "
+			      "table, or by an alias",
+			      t.rule->schema, t.rule->name);
+	group_note(rw, &t);
 	if (tree_kind(w->parent) == TREE_RANGE_TABLE_SAMPLE)
 		return as_sample(rw, &t);
 	return as_select(rw, &t);

@@ -220,6 +220,10 @@ put_member(struct rewrite *rw, const struct grid *g,
 		return grid_refuse(rw, g,
 				   "what tenants share is inserted with "
 				   "VALUES");
+	if (tree_get(stmt, "with_clause") != NULL)
+		return grid_refuse(rw, g,
+				   "what tenants share is inserted without "
+				   "WITH");
 	if (!rw->ask->fence && tree_len(stmt, "returning_list") > 0)
 		return grid_refuse(rw, g,
 				   "no RETURNING here: the server would "

@@ -8,6 +8,7 @@
  *   tenant_leak.c    could the statement tell of a row before its predicate?
  *   tenant_pred.c    the predicates
  *   tenant_from.c    tables that are read (F1, F2)
+ *   tenant_group.c   GROUP BY over sub-selects (F1)
  *   tenant_write.c   targets of UPDATE, DELETE, MERGE (F3)
  *   tenant_grid.c    what is inserted, as columns and rows
  *   tenant_insert.c  INSERT and the insert branch of MERGE (I1 to I4)
@@ -46,6 +47,7 @@ struct rewrite {
 	bool *conflict; /* the ON of ON CONFLICT */
 	struct splice splice;
 	struct place *places; /* innermost first */
+	struct inner *inners; /* the last one first */
 	unsigned own_params, param;
 	unsigned *used, nused; /* values in the order of their parameters */
 	bool tenant;	/* it has a tenant's table, so `param` is in use */
@@ -63,6 +65,12 @@ struct target {
 	size_t first, last; /* tokens of its name, ONLY and * not counted */
 	const char *q;	    /* quoted: its alias, or its name */
 	bool aliased;
+};
+
+/* A table that became a sub-select. */
+struct inner {
+	struct inner *next;
+	struct target target;
 };
 
 /* ---- tenant.c */
@@ -100,6 +108,9 @@ struct clause {
 	size_t where, end;
 };
 struct clause token_clause(const struct rewrite *rw, size_t keyword);
+
+/* The first token behind the GROUP BY of a SELECT, or NO_TOKEN. */
+size_t token_group_end(const struct rewrite *rw, size_t select);
 
 /* The copy of tokens first to last, as they stand. */
 const char *token_copy(struct rewrite *rw, size_t first, size_t last);
@@ -169,6 +180,15 @@ int from_table(struct rewrite *rw, struct tree_walk *w);
 /* The SELECT ends: its WHERE. */
 MUST_USE
 int from_leave(struct rewrite *rw, const struct tree_node *select);
+
+/* ---- tenant_group.c */
+
+/* This table became a sub-select. */
+void group_note(struct rewrite *rw, const struct target *t);
+
+/* A SELECT ends: its GROUP BY. */
+MUST_USE
+int group_keep(struct rewrite *rw, const struct tree_node *select);
 
 /* ---- tenant_write.c */
 

@@ -168,6 +168,21 @@ token_clause(const struct rewrite *rw, size_t keyword)
 	return c;
 }
 
+size_t
+token_group_end(const struct rewrite *rw, size_t select)
+{
+	struct clause c = token_clause(rw, select);
+	unsigned depth = rw->depth[select];
+	size_t i = c.end + 1;
+
+	if (!token_key(rw, c.end, "group"))
+		return NO_TOKEN;
+	while (i < rw->n && rw->depth[i] >= depth &&
+	       (rw->depth[i] > depth || !ends_where(rw, i)))
+		i++;
+	return i;
+}
+
 const char *
 token_copy(struct rewrite *rw, size_t first, size_t last)
 {
