@@ -282,7 +282,8 @@ is_of_a_tool(const char *name)
 	static const char *const names[] = {
 		"LUNATE_PG_BIN",     "LUNATE_BUILD",   "LUNATE_COUNTS",
 		"LUNATE_PROVE",	     "LUNATE_SEED",    "LUNATE_TEST_DATA",
-		"LUNATE_FUZZ_CASES", "LUNATE_HISTORY", "LUNATE_PAGER"};
+		"LUNATE_FUZZ_CASES", "LUNATE_HISTORY", "LUNATE_PAGER",
+		"LUNATE_STATEMENTS"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (strcmp(name, names[i]) == 0)
