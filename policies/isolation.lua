@@ -9,8 +9,9 @@
 
 tenant { type = "uuid" }
 
--- The scoped texts hold.  "both" adds row policies of the database.
-database { mode = "rewrite" }
+-- Held twice: by the scoped texts, and by row policies of the database, which
+-- `lunate policy rls` writes from this file.  A table without them is closed.
+database { mode = "both" }
 
 -- What was done at a clinic is that clinic's, also when the patient goes to
 -- another one as well.  Every row names its clinic, and keys of the schema hold

@@ -79,6 +79,10 @@ local function reaches_out(db, pair, tell)
   open.as(db, doctor(pair.a), function(client)
     tell("clinic A gives a visit away: " .. refused("move",
       client:exec("update encounters set clinic_id = $1", pair.b)))
+    tell("clinic A books for clinic B: " .. refused("tenant",
+      client:exec([[
+insert into appointments (clinic_id, patient_id, starts_at, ends_at)
+select $1, id, now(), now() from patients limit 1]], pair.b)))
     tell("clinic A reads who did what: " .. refused("unknown-table",
       client:query("select * from audit_log")))
   end)

@@ -137,10 +137,15 @@ grant select, insert, update, delete
    on all tables in schema healthcare to clinic_app;
 revoke all on healthcare.audit_log from clinic_app]]
 
---- Gives clinic_app its rights.  For a client of as_system.
+--- Gives clinic_app its rights, and the tables row policies: the database
+--- itself holds clinic_app to isolation.lua, and lets who owns the tables
+--- through.  For a client of as_system, after import.schema.
 ---@param client table
 function open.grant(client)
   assert(client:script(GRANTS))
+  local me = assert(client:one("select current_user::text as name")).name
+  assert(client:script(assert(lunate.row_policies {
+    folder = open.POLICIES, app_role = "clinic_app", system_role = me })))
 end
 
 --- 32 letters that nobody knows: a password.

@@ -109,6 +109,19 @@ function M.open(options)
     drain = settings.drain, inside = {} }, db.Database)
 end
 
+---The SQL of the database's row policies, from the isolation.lua of a folder:
+---what `lunate policy rls` prints.  The owner of the tables runs it, by
+---client:script in as_system, and again after each change of rules or tables.
+---@param options table folder, and schema, app_role, system_role
+---@return string|nil sql, lunate.Error? err
+function M.row_policies(options)
+  if type(options) ~= "table" or type(options.folder) ~= "string" then
+    error("lunate.row_policies wants { folder = ..., app_role = ... }", 2)
+  end
+  return core.policy_rls(options.folder, options.schema or "healthcare",
+    options.app_role, options.system_role)
+end
+
 ---A parameter that is written as JSON.
 ---@param value any
 ---@return table parameter

@@ -412,6 +412,12 @@ function lunate.array(t, n) end
 ---@return lunate.Parameter
 function lunate.bytea(s) end
 
+---The SQL of the database's row policies, from the isolation.lua of a folder:
+---what `lunate policy rls` prints. The owner of the tables runs it.
+---@param options { folder: string, schema: string?, app_role: string?, system_role: string? }
+---@return string|nil sql, lunate.Error? err
+function lunate.row_policies(options) end
+
 ---@param value any
 ---@return boolean
 function lunate.is_error(value) end

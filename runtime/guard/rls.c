@@ -278,11 +278,34 @@ membership(const struct rls_writer *w, const struct tenant_table *t,
 	str_fini(&s);
 }
 
+/* Does who runs this see the rows of all tenants?  A superuser does, and one
+ * who has the system's role and not the application's. */
+static void
+add_sees_all(const struct rls_writer *w, struct str *s,
+	     const struct tenant_table *t)
+{
+	struct str name;
+
+	str_init(&name);
+	add_table(&name, t->via_schema, t->via);
+	str_add(s, "(NOT row_security_active(");
+	rls_literal(s, name.at);
+	str_add(s, ") OR pg_has_role(");
+	rls_literal(s, w->o->system_role);
+	str_add(s, ", 'USAGE') AND NOT pg_has_role(");
+	rls_literal(s, w->o->app_role);
+	str_add(s, ", 'USAGE')) AND ");
+	str_fini(&name);
+}
+
 static void
 add_body(const struct rls_writer *w, struct str *s,
 	 const struct tenant_table *t)
 {
-	str_add(s, "SELECT coalesce(bool_and(");
+	str_add(s, "SELECT ");
+	if (w->o->system_role != NULL)
+		add_sees_all(w, s, t);
+	str_add(s, "coalesce(bool_and(");
 	add_equal(w, s, "m", t->column);
 	str_add(s, "), false) FROM ");
 	add_table(s, t->via_schema, t->via);
@@ -295,8 +318,9 @@ add_body(const struct rls_writer *w, struct str *s,
 }
 
 /* Is nobody but the one who asks a member?  The others' rows are hidden from
- * him, so it is asked as the owner of the function; when the owner is bound
- * himself, row_security = off makes an error of a wrong answer. */
+ * him, so it is asked as the owner of the function, who may be bound himself:
+ * then the answer is no, or, where no system role is let through,
+ * row_security = off makes an error of it. */
 static void
 add_alone(const struct rls_writer *w, const struct tenant_table *t)
 {
@@ -314,8 +338,10 @@ add_alone(const struct rls_writer *w, const struct tenant_table *t)
 		str_add(w->out, "%TYPE");
 	}
 	str_add(w->out, ")\n  RETURNS boolean LANGUAGE sql STABLE SECURITY "
-			"DEFINER\n  SET search_path = pg_catalog, pg_temp "
-			"SET row_security = off\n  AS ");
+			"DEFINER\n  SET search_path = pg_catalog, pg_temp ");
+	if (w->o->system_role == NULL)
+		str_add(w->out, "SET row_security = off");
+	str_add(w->out, "\n  AS ");
 	rls_literal(w->out, body.at);
 	str_add(w->out, ";\n");
 	str_fini(&body);

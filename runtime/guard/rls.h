@@ -27,7 +27,10 @@
  *
  * Row-level security binds everybody but superusers and BYPASSRLS roles.
  * With roles given, app_role is bound by the policies, system_role is let
- * through, and everybody else, the owner too, sees nothing.
+ * through, and everybody else, the owner too, sees nothing.  Who runs the
+ * script owns the function that "nobody else" is asked with: a superuser, a
+ * role that bypasses, or the system_role; for another owner nobody deletes
+ * such rows.
  *
  * Sealed, lunate.ctx ends in
  *

@@ -30,9 +30,8 @@ local function fresh(name)
   return db
 end
 
--- As the scripts open it: isolated, with tables and roles.
-local function isolated(name)
-  local url = pg.database(name)
+-- As the scripts open it: isolated, with tables, roles and row policies.
+local function isolated(url)
   open_clinic.role { url = url }
   local db = open_clinic.db { url = url, pool_max = 8, log_level = "error" }
   assert(db:as_system("tables of a test", function(system)
@@ -338,7 +337,7 @@ describe("Synthea's own files", function()
 end)
 
 describe("on imported data", function()
-  local db, made
+  local db, url, made
 
   local function system(fn)
     local function call(client)
@@ -349,7 +348,8 @@ describe("on imported data", function()
 
   setup(function()
     local dir
-    db = isolated("clinic_report")
+    url = pg.database("clinic_report")
+    db = isolated(url)
     dir, made = folder()
     system(function(client)
       run_import(client, dir)
@@ -438,10 +438,27 @@ describe("on imported data", function()
         lines[#lines + 1] = line
       end)
       local text = table.concat(lines, "\n")
-      live.says(text, "refused (move)", "refused (unknown-table)",
+      live.says(text, "refused (move)", "refused (tenant)",
+        "refused (unknown-table)",
         "refused (no-tenant)", "refused (access)", "yearly report of the group",
         "policies/isolation.lua:")
       assert.equal(before, system(contents))
+    end)
+
+  it("the database itself shows the clinics' login no row without a clinic",
+    function()
+      local bare = live.open(url .. "&user=clinic_app", { policies = false,
+        schema = "healthcare" })
+      for _, name in ipairs { "patients", "encounters", "billing", "users" } do
+        assert.equal(0, count(bare, name), name)
+      end
+      local clinic = row_of("select id from clinics order by name limit 1")
+      bare:with_tenant(clinic.id, function(client)
+        assert.equal(1, count(client, "clinics"))
+        assert.equal(row_of("select count(*) as n from encounters"
+          .. " where clinic_id = $1", clinic.id).n, count(client, "encounters"))
+      end)
+      live.close()
     end)
 
   it("every table has a rule, or none on purpose", function()

@@ -269,6 +269,57 @@ a_system_role_that_is_named_is_let_through_and_strangers_are_not(void **state)
 	(void)server_sql("drop owned by stranger; drop role stranger");
 }
 
+/* The script, by this connection. */
+static void
+run_script(PGconn *c, const struct rls_options *o)
+{
+	struct str s;
+	struct err e;
+	PGresult *res;
+
+	str_init(&s);
+	assert_int_equal(rls_sql(o, &s, &e), 0);
+	res = PQexec(c, s.at);
+	if (PQresultStatus(res) != PGRES_TUPLES_OK &&
+	    PQresultStatus(res) != PGRES_COMMAND_OK)
+		fail_msg("%s", PQerrorMessage(c));
+	PQclear(res);
+	str_fini(&s);
+}
+
+/* It could not be run a second time, and nothing could be deleted. */
+static void
+an_owner_who_is_no_superuser_runs_the_script_and_again(void **state)
+{
+	const struct rls_options o = {
+		.rules = &rls_rules, .app_role = "app", .system_role = "boss"};
+	PGconn *boss;
+
+	rls_begin();
+	(void)server_sql(
+		"drop schema lunate cascade; grant create on database "
+		"lunate_test to boss; do $$ declare t record; begin for t in "
+		"select c.oid::regclass n from pg_class c where relnamespace = "
+		"'h'::regnamespace and relkind in ('r', 'p') loop execute "
+		"format('alter table %s owner to boss', t.n); end loop; "
+		"end $$");
+	boss = rls_connect("boss");
+	run_script(boss, &o);
+	run_script(boss, &o);
+	assert_string_equal(rls_raw(boss, NULL, COUNT("notes")), "7");
+	assert_string_equal(rls_ask(A, COUNT("notes")), "3");
+	assert_string_equal(rls_ask(A, "delete from h.patients where id = 1"),
+			    "1");
+	assert_string_equal(rls_ask(A, "delete from h.patients where id = 9"),
+			    "0");
+	(void)server_sql("grant app to boss");
+	assert_string_equal(rls_ask(A, "delete from h.patients where id = 9"),
+			    "0");
+	(void)server_sql("revoke app from boss; revoke create on database "
+			 "lunate_test from boss");
+	PQfinish(boss);
+}
+
 static void
 an_index_on_the_tenant_column_is_used_and_the_setting_read_once(void **state)
 {
@@ -514,6 +565,8 @@ main(void)
 			the_owner_is_bound_and_a_role_that_bypasses_is_not),
 		cmocka_unit_test(
 			a_system_role_that_is_named_is_let_through_and_strangers_are_not),
+		cmocka_unit_test(
+			an_owner_who_is_no_superuser_runs_the_script_and_again),
 		cmocka_unit_test(
 			an_index_on_the_tenant_column_is_used_and_the_setting_read_once),
 		cmocka_unit_test(the_script_can_run_again_and_changes_nothing),
