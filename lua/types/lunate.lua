@@ -72,6 +72,7 @@
 ---@field policies string|false?
 ---@field policies_max_stale number|string?
 ---@field system { role: string?, url: string? }?
+---@field seal_key_file string?
 ---@field system_url string?
 ---@field system_role string?
 ---@field system_pool_max integer?

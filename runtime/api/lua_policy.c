@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * lua_policy - core.policy_check, core.policy_rls and core.policy_words, policy
- * folders without a database for the commands; core.isolated.
+ * lua_policy - core.policy_check, core.policy_rls, core.policy_seal_key and
+ * core.policy_words, policy folders without a database for the commands;
+ * core.isolated.
  */
+#include <unistd.h>
+
 #include "decl.h"
 #include "expr.h"
 #include "load.h"
@@ -10,7 +13,9 @@
 #include "lua_db.h"
 #include "policies.h"
 #include "rls.h"
+#include "mem.h"
 #include "runtime.h"
+#include "sealer.h"
 #include "texts.h"
 #include "vocab.h"
 #include "watchdog.h"
@@ -101,7 +106,7 @@ core_policy_check(lua_State *L)
 	lua_newtable(L);
 	if (load(L, on_test, &r, &e) < 0)
 		return 1 + fail(L, &e);
-	rc = policies_holds(r, lua_tostring(L, 1), &e);
+	rc = policies_holds(r, &e);
 	if (rc == 0)
 		push_state(L, r);
 	rules_unpin(&r);
@@ -151,6 +156,35 @@ core_policy_rls(lua_State *L)
 		lua_pushlstring(L, s.at, s.len);
 	str_fini(&s);
 	return rc < 0 ? fail(L, &e) : 1;
+}
+
+/* core.policy_seal_key(file, renew) -> true, when what gives the database the
+ * key was written to stdout: past Lua, whose strings are never wiped; or nil,
+ * err */
+static int
+core_policy_seal_key(lua_State *L)
+{
+	const char *file = luaL_checkstring(L, 1);
+	struct sealer s;
+	struct str sql;
+	struct err e;
+	ssize_t n = 1;
+	int rc = lua_toboolean(L, 2) ? sealer_renew(&s, file, &e)
+				     : sealer_read(&s, file, &e);
+
+	if (rc < 0)
+		return fail(L, &e);
+	str_init(&sql);
+	sealer_sql(&s, &sql);
+	sealer_fini(&s);
+	for (size_t at = 0; at < sql.len && n > 0; at += (size_t)n)
+		n = write(STDOUT_FILENO, sql.at + at, sql.len - at);
+	mem_wipe(sql.at, sql.len);
+	str_fini(&sql);
+	if (n <= 0)
+		return fail_code(L, LUNATE_EIO, "the SQL cannot be written");
+	lua_pushboolean(L, true);
+	return 1;
 }
 
 /* ---- the vocabulary ---------------------------------------------------- */
@@ -278,6 +312,7 @@ core_isolated(lua_State *L)
 static const luaL_Reg functions[] = {{"isolated", core_isolated},
 				     {"policy_check", core_policy_check},
 				     {"policy_rls", core_policy_rls},
+				     {"policy_seal_key", core_policy_seal_key},
 				     {"policy_words", core_policy_words},
 				     {NULL, NULL}};
 

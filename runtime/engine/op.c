@@ -216,6 +216,8 @@ fill_request(struct op *op)
 	r->nvals = op->nvals;
 	if (!(op->stmt->flags & STMT_NO_BLOCK)) /* VACUUM bears no company */
 		r->context = op->context != NULL ? op->context->wire : NULL;
+	if (op->rules->isolation.seal)
+		r->seal = &op->w->rt->sealer.seal;
 	r->audit = op->audit;
 	r->prelude = op->prelude;
 	r->max_bytes = op->max_bytes;

@@ -138,6 +138,8 @@ X(policies, FOLDER, "LUNATE_POLICIES", "", 1, 4096, "", "guard", \
   "folder of the policy files; not set: ./policies when there are some; false: isolation is off on purpose") \
 X(policies_max_stale, TIME, "LUNATE_POLICIES_MAX_STALE", "1d", 1000, OPTION_LONG, "ms", "guard", \
   "how long old rules stay in force while the policy folder is broken; then tables are closed") \
+X(seal_key_file, TEXT, "LUNATE_SEAL_KEY_FILE", "", 1, 4000, "", "guard", \
+  "file of the key that seals contexts in the session (isolation.lua: seal); mode 600") \
 X(system_url, SECRET, "LUNATE_SYSTEM_URL", "", 1, 8192, "", "guard", \
   "lets db:as_system work, with connections of this URL; what it does not say it takes from DATABASE_URL") \
 X(system_role, TEXT, "LUNATE_SYSTEM_ROLE", "", 1, 63, "", "guard", \

@@ -28,8 +28,7 @@ wall_us(void)
 /* ---- loading ----------------------------------------------------------- */
 
 static int
-check_accepted(const struct isolation_accept *a, const char *folder,
-	       struct err *e)
+check_accepted(const struct isolation_accept *a, struct err *e)
 {
 	struct near near;
 
@@ -49,19 +48,26 @@ check_accepted(const struct isolation_accept *a, const char *folder,
 }
 
 int
-policies_holds(const struct rules *r, const char *folder, struct err *e)
+policies_holds(const struct rules *r, struct err *e)
 {
 	const struct isolation_rules *i = &r->isolation;
 
 	for (unsigned k = 0; k < i->naccepted; k++)
-		if (check_accepted(&i->accepted[k], folder, e) < 0)
+		if (check_accepted(&i->accepted[k], e) < 0)
 			return e->code;
-	if (i->seal)
-		return err_set(e, LUNATE_ECONFIG,
-			       "%s/isolation.lua: seal: this version has no "
-			       "key for it; take it away",
-			       folder);
 	return 0;
+}
+
+static int
+check_key(const struct policies *p, const struct rules *r, struct err *e)
+{
+	if (!r->isolation.seal || p->sealed)
+		return 0;
+	return err_set(e, LUNATE_ECONFIG,
+		       "%s/isolation.lua: seal needs a key: set "
+		       "LUNATE_SEAL_KEY_FILE, then `lunate policy seal-key "
+		       "--new | psql` as the owner of the tables",
+		       p->folder);
 }
 
 static struct load_ask
@@ -83,7 +89,7 @@ policies_load(struct policies *p, struct texts *t, struct rules **out,
 
 	if (load_rules(&ask, out, e) < 0)
 		return e->code;
-	if (policies_holds(*out, p->folder, e) < 0) {
+	if (policies_holds(*out, e) < 0 || check_key(p, *out, e) < 0) {
 		rules_unpin(out);
 		return e->code;
 	}
@@ -428,6 +434,7 @@ policies_open(struct policies **out, const struct policies_opts *opts,
 	OBJ_INIT(p, POLICIES_MAGIC);
 	p->folder = mem_dups(opts->folder);
 	p->schema = opts->schema != NULL ? mem_dups(opts->schema) : NULL;
+	p->sealed = opts->sealed;
 	p->max_stale_us = opts->max_stale_ms * 1000;
 	p->rules = opts->rules;
 	p->base = rules_pin(opts->rules);

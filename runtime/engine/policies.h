@@ -42,6 +42,7 @@ struct policies_opts {
 	const char *folder; /* copied */
 	const char *schema; /* of tables named without; NULL: "public" */
 	int64_t max_stale_ms;
+	bool sealed;		    /* there is a key that seals contexts */
 	int workers;		    /* VMs for functions; 0 is 1 */
 	struct rules_source *rules; /* has its defaults; borrowed */
 	struct log *log;	    /* these two borrowed */
@@ -51,7 +52,7 @@ struct policies_opts {
 /* Does this version hold what the rules promise?  LUNATE_ECONFIG: what it does
  * not, and what to do. */
 MUST_USE
-int policies_holds(const struct rules *r, const char *folder, struct err *e);
+int policies_holds(const struct rules *r, struct err *e);
 
 /* Reads and publishes the folder, and watches it.  The error of a folder that
  * cannot be obeyed; LUNATE_ERESOURCE. */

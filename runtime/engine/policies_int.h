@@ -41,6 +41,7 @@ struct policies {
 #define POLICIES_MAGIC 0x9011c1e5
 	char *folder, *schema;
 	int64_t max_stale_us;
+	bool sealed; /* there is a key that seals contexts */
 	struct rules_source *rules;
 	struct rules *base;
 	struct log *log;

@@ -77,8 +77,10 @@ set_log(struct runtime *rt)
 static int
 open_policies(struct runtime *rt, struct err *e)
 {
+	const char *key_file = rt->config.seal_key_file;
 	const struct policies_opts opts = {
 		.folder = rt->config.policies,
+		.sealed = key_file != NULL,
 		.schema = rt->config.schema,
 		.max_stale_ms = rt->config.policies_max_stale,
 		.workers = (int)rt->config.workers,
@@ -86,6 +88,8 @@ open_policies(struct runtime *rt, struct err *e)
 		.log = &rt->log,
 		.events = rt->events};
 
+	if (key_file != NULL && sealer_read(&rt->sealer, key_file, e) < 0)
+		return e->code;
 	if (has_folder(&rt->config))
 		return policies_open(&rt->policies, &opts, e);
 	/* A script is warned when it names a tenant. */
@@ -141,6 +145,7 @@ static void
 free_runtime(struct runtime *rt)
 {
 	system_fini(&rt->system);
+	sealer_fini(&rt->sealer);
 	if (rt->url != NULL)
 		pgurl_free(&rt->url);
 	log_fini(&rt->log);

@@ -28,6 +28,7 @@
 #include "metrics.h"
 #include "pool.h"
 #include "rules.h"
+#include "sealer.h"
 #include "system.h"
 #include "worker.h"
 
@@ -50,6 +51,7 @@ struct runtime {
 	struct pool_target target;
 	struct pool_budget budget;
 	struct system system;
+	struct sealer sealer; /* of contexts; has no key unless given one */
 	struct catalog_epoch schema_epoch; /* of all workers */
 	size_t max_result_bytes;
 	struct worker *workers; /* the first one, of who opened it */

@@ -450,6 +450,7 @@ pgconn_free(struct pgconn **pc)
 		pggroup_lose_all(c);
 	}
 	pgprep_free_all(c);
+	pgseal_free_all(c);
 	PQfinish(c->pg);
 	mem_free(c->items);
 	OBJ_FINI(c);

@@ -8,6 +8,7 @@
  *   pgread.c    receiving: results find the item they answer
  *   pgprep.c    which statements this session has prepared
  *   pgcancel.c  the fence around a cancel
+ *   pgseal.c    a context becomes one for this backend alone
  *   pgguard.c   what a session may not change of itself
  *   pgcopy.c    COPY, outside of pipeline mode
  */
@@ -99,6 +100,7 @@ struct pgconn {
 	int nprep, prep_max;
 	unsigned prep_serial;
 	struct pgprep *ctx_prep; /* the context statement, once prepared */
+	struct sealed *sealed;	 /* pgseal.c: SEALS_KEPT, or NULL */
 
 	PGresult *held[128]; /* rows of a stream not yet handed on */
 	int nheld;
@@ -152,6 +154,10 @@ void pgprep_retire_link(struct pgconn *c, struct list *link);
 void pgprep_discard_link(struct pgconn *c, struct list *link);
 bool pgprep_send_closes(struct pgconn *c);
 void pgprep_free_all(struct pgconn *c);
+
+/* pgseal.c: the context of a request that has a seal, until the next call. */
+const char *pgseal_text(struct pgconn *c, const struct pgreq *r);
+void pgseal_free_all(struct pgconn *c);
 
 /* pgguard.c: the second gives what is wrong, or NULL. */
 void pgguard_begin(struct pgconn *c);

@@ -173,6 +173,8 @@ send_context(struct pgconn *c, struct pgreq *r)
 	struct pgval v = {.at = r->context != NULL ? r->context : ""};
 	struct pgprep *p = c->ctx_prep;
 
+	if (r->context != NULL && r->seal != NULL)
+		v.at = pgseal_text(c, r);
 	v.len = (int)strlen(v.at);
 	if (p == NULL && c->prep_max > 0) {
 		p = pgprep_add(c, ctx_sql, sizeof(ctx_sql) - 1, CTX_HASH);
@@ -207,15 +209,22 @@ same_context(const char *a, const char *b)
 	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
+/* A context as it was sent. */
+struct shown {
+	const char *context;
+	const struct pgseal *seal;
+};
+
 static bool
-wants_context(const struct pgreq *r, const char *in_force)
+wants_context(const struct pgreq *r, struct shown in_force)
 {
 	return (r->flags & PGREQ_NEW_CTX) ||
-	       !same_context(in_force, r->context);
+	       !same_context(in_force.context, r->context) ||
+	       (r->context != NULL && in_force.seal != r->seal);
 }
 
 static bool
-send_request(struct pgconn *c, struct pgreq *r, const char *in_force)
+send_request(struct pgconn *c, struct pgreq *r, struct shown in_force)
 {
 	if (r->prelude != NULL && !send_plain(c, r, PGITEM_PRELUDE, r->prelude))
 		return false;
@@ -252,23 +261,25 @@ check_group(const struct list *reqs)
 }
 
 /* Inside BEGIN a context that was set stays until another one is. */
-static const char *
+static struct shown
 context_at_start(const struct pgreq *r)
 {
-	return (r->flags & PGREQ_IN_TX) ? r->context : NULL;
+	if (r->flags & PGREQ_IN_TX)
+		return (struct shown){r->context, r->seal};
+	return (struct shown){NULL, NULL};
 }
 
 static bool
 send_group(struct pgconn *c, struct pggroup *g)
 {
 	struct pgreq *r = LIST_ENTRY(g->reqs.next, struct pgreq, link);
-	const char *in_force = context_at_start(r);
+	struct shown in_force = context_at_start(r);
 
 	LIST_EACH (link, &g->reqs) {
 		r = LIST_ENTRY(link, struct pgreq, link);
 		if (!send_request(c, r, in_force))
 			return false;
-		in_force = r->context;
+		in_force = (struct shown){r->context, r->seal};
 	}
 	return end_group(c, g);
 }

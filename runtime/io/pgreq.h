@@ -39,6 +39,7 @@
 
 struct pgconn;
 struct pggroup;
+struct pgseal;
 
 enum pgreq_fate {
 	PGREQ_PENDING,
@@ -90,6 +91,7 @@ struct pgreq {
 	int nvals;
 	const char *prelude;	    /* or NULL */
 	const char *context;	    /* or NULL = none */
+	const struct pgseal *seal;  /* or NULL: the context goes as it is */
 	const char *guard;	    /* or NULL */
 	const struct pgpart *audit; /* or NULL */
 	size_t max_bytes; /* of the answer on the wire; 0 = no limit */

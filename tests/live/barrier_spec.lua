@@ -438,3 +438,55 @@ describe("a session that tenants share", function()
     end)
   end)
 end)
+
+describe("a sealed context", function()
+  local SEALED = RULES .. "database { seal = true }\n"
+
+  local function seal_key(file, ...)
+    local argv = { sh.build .. "/lunate", "policy", "seal-key", "--file", file,
+      ... }
+    server:psql(sh.ok(argv), NAME)
+  end
+
+  it("needs a key, and says how to make one", function()
+    save(SEALED)
+    live.says(live.refused("config", lunate.open { policies = folder,
+      url = server:url_of(NAME, ROLE) }), "LUNATE_SEAL_KEY_FILE",
+      "seal-key --new")
+    local _, err = lunate.open { policies = folder,
+      url = server:url_of(NAME, ROLE), seal_key_file = folder .. "/none" }
+    live.says(err, "seal-key --new")
+  end)
+
+  it("opens what it names, and one that was made up opens nothing", function()
+    local file = sh.tmpdir() .. "/key"
+    save(SEALED)
+    policies()
+    seal_key(file, "--new")
+    local db = open { seal_key_file = file }
+    assert.equal(2, count(db, A, "visits"))
+    assert.equal(1, count(db, B, "visits"))
+    assert.equal(2, db:with_tenant(A, function(c)
+      return assert(c:transaction(function(tx)
+        return tx:one("select count(*)::int as n from visits")
+      end)).n
+    end))
+    assert.equal("0", as(A, "select count(*) from visits"))
+  end)
+
+  it("outlives a change of keys while runtimes run", function()
+    local file = sh.tmpdir() .. "/key"
+    save(SEALED)
+    policies()
+    seal_key(file, "--new")
+    local old = open { seal_key_file = file }
+    assert.equal(2, count(old, A, "visits"))
+    seal_key(file, "--new")
+    assert.equal(2, count(old, A, "visits"))
+    local new = open { seal_key_file = file }
+    assert.equal(2, count(new, A, "visits"))
+    seal_key(file, "--new")
+    assert.equal(0, count(old, A, "visits"))
+    assert.equal(2, count(new, A, "visits"))
+  end)
+end)

@@ -27,6 +27,10 @@ function M.define(parser, add)
     .. "else everybody is bound."):args(1)
   rls:option("--system-role", "With --app-role: the role of work as system, "
     .. "let through."):args(1)
+  local key = add(parser, "seal-key", "Print the SQL that gives the database "
+    .. "the sealing key.")
+  key:flag("--new", "Make a new key first; the one before stays good.")
+  key:option("--file", "LUNATE_SEAL_KEY_FILE."):args(1)
   add(parser, "words", "What a file may declare."):argument("file",
     "Of one file: isolation, cache, ..."):args("?")
   asking(add(parser, "list", "The generations of a running runtime."))
@@ -38,6 +42,7 @@ function M.define(parser, add)
     .. "the folder is\nrefused. What rls prints is run by the owner of the "
     .. "tables, and again after each\nchange of isolation.lua or of the "
     .. "tables:\n  lunate policy rls | psql -v ON_ERROR_STOP=1\n"
+    .. "What seal-key prints goes the same way, and holds the key.\n"
     .. "list, reload and use ask the runtimes of this user through their "
     .. "control sockets.")
 end
@@ -120,6 +125,18 @@ function ACTIONS.rls(args, cli)
   end
   io.write(sql)
   return 0
+end
+
+-- What it prints holds the key.
+ACTIONS["seal-key"] = function(args, cli)
+  local core = require "lunate.core"
+  local file = args.file or os.getenv("LUNATE_SEAL_KEY_FILE")
+  if not file or file == "" then
+    return cli.misused("seal-key wants --file or LUNATE_SEAL_KEY_FILE",
+      "policy")
+  end
+  local done, err = core.policy_seal_key(file, args.new)
+  return done and 0 or cli.fail(err.message)
 end
 
 local function print_file(file)
