@@ -14,6 +14,8 @@ int open(const char *path, int flags, ...);
 int close(int fd);
 int flock(int fd, int operation);
 struct lunate_pollfd { int fd; short events, revents; };
+char *realpath(const char *path, char *resolved);
+void free(void *p);
 int poll(void *fds, unsigned long n, int timeout_ms);
 ]]
 
@@ -38,6 +40,19 @@ end
 ---@return boolean
 function M.is_terminal(fd)
   return ffi.C.isatty(fd) == 1
+end
+
+---The path from the root, without links; nil when nothing is there.
+---@param path string
+---@return string?
+function M.real_path(path)
+  local at = ffi.C.realpath(path, nil)
+  if at == nil then
+    return nil
+  end
+  local text = ffi.string(at)
+  ffi.C.free(at)
+  return text
 end
 
 ---Blocks the thread.

@@ -71,6 +71,7 @@
 ---@field scale_down_cooldown number|string?
 ---@field policies string|false?
 ---@field policies_max_stale number|string?
+---@field policy_confirm "off"|"widening"?
 ---@field system { role: string?, url: string? }?
 ---@field seal_key_file string?
 ---@field system_url string?

@@ -69,7 +69,7 @@ answer(struct lines_peer *p, json_t *id, json_t *result)
 }
 
 static void
-refuse(struct lines_peer *p, json_t *id, const struct err *e)
+send_error(struct lines_peer *p, json_t *id, const struct err *e)
 {
 	send_json(p, id,
 		  json_pack("{sb s{ss so}}", "ok", 0, "error", "code",
@@ -218,7 +218,7 @@ run_log_level(const struct request *q)
 		err_set(&e, LUNATE_EINVAL,
 			"there is no such level; it is debug, info, warn or "
 			"error");
-		refuse(q->peer, q->id, &e);
+		send_error(q->peer, q->id, &e);
 		return;
 	}
 	if (q->arg != NULL)
@@ -240,7 +240,7 @@ on_policy(void *arg, const struct ctl_policy_ask *ask, json_t *result,
 	else if (result != NULL)
 		answer(p, ask->id, result);
 	else
-		refuse(p, ask->id, e);
+		send_error(p, ask->id, e);
 }
 
 static void
@@ -320,7 +320,7 @@ on_line(struct lines *s, struct lines_peer *p, const char *text, void *arg)
 	(void)s;
 	OBJ_CAST(q.ctl, arg, CTL_MAGIC);
 	if (serve(&q, line, &e) < 0)
-		refuse(p, q.id, &e);
+		send_error(p, q.id, &e);
 	json_decref(line);
 }
 

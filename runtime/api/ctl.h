@@ -36,7 +36,7 @@
 	X(pool, "", "connections, and who holds them") \
 	X(health, "", "asks the server, as db:health() does") \
 	X(metrics, "", "all figures, with unit and meaning") \
-	X(policy, "[reload|use N]", "rules in force, reads the folder, or goes back to generation N") \
+	X(policy, "[reload|use N|accept N|diff X|shadow X]", "rules in force; lunate policy is its command") \
 	X(log_level, "[debug|info|warn|error]", "shows or changes what is logged")
 
 /* clang-format on */

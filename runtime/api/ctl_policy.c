@@ -10,29 +10,95 @@
 #include "policies.h"
 #include "runtime.h"
 
+struct job;
+
+/* A command's work, on a thread of the crew; the result, or NULL and j->e. */
+typedef json_t *work_fn(struct job *j);
+
 struct job {
 	struct crew_job crew;
 	struct list link; /* in the list of its ctl_policy */
 	struct ctl_policy *of;
 	struct policies *policies;
-	uint64_t peer, earlier; /* 0: reload */
+	struct shadow *shadow;
+	work_fn *run;
+	uint64_t peer, number; /* of use and accept */
+	char *what;	       /* folder or generation; NULL: the own folder */
 	json_t *id;
 	json_t *result; /* NULL: e tells */
 	struct err e;
 };
 
+/* ---- the commands -------------------------------------------------------- */
+
+static json_t *
+generation_json(struct job *j, int rc, uint64_t now)
+{
+	return rc == 0 ? json_pack("{sI sI}", "generation", (json_int_t)now,
+				   "held",
+				   (json_int_t)policies_held(j->policies))
+		       : NULL;
+}
+
+/* The lock of the policies may be held for as long as a comparison takes. */
+static json_t *
+run_list(struct job *j)
+{
+	return policies_json(j->policies);
+}
+
+static json_t *
+run_reload(struct job *j)
+{
+	uint64_t now = 0;
+	int rc = policies_reload(j->policies, &now, &j->e);
+
+	return generation_json(j, rc, now);
+}
+
+static json_t *
+run_use(struct job *j)
+{
+	uint64_t now = 0;
+	int rc = policies_use(j->policies, j->number, &now, &j->e);
+
+	return generation_json(j, rc, now);
+}
+
+static json_t *
+run_accept(struct job *j)
+{
+	uint64_t now = 0;
+	int rc = policies_accept(j->policies, j->number, &now, &j->e);
+
+	return generation_json(j, rc, now);
+}
+
+static json_t *
+run_diff(struct job *j)
+{
+	json_t *all = NULL;
+
+	return policies_diff(j->policies, j->what, &all, &j->e) == 0 ? all
+								     : NULL;
+}
+
+static json_t *
+run_shadow(struct job *j)
+{
+	return policies_shadow(j->policies, j->what, &j->e) == 0
+		       ? shadow_json(j->shadow)
+		       : NULL;
+}
+
+/* ---- jobs ---------------------------------------------------------------- */
+
 static void
 work(struct crew_job *crew)
 {
 	struct job *j = CONTAINER_OF(crew, struct job, crew);
-	uint64_t now = 0;
-	int rc;
 
-	rc = j->earlier != 0
-		     ? policies_use(j->policies, j->earlier, &now, &j->e)
-		     : policies_reload(j->policies, &now, &j->e);
-	if (rc == 0)
-		j->result = json_pack("{sI}", "generation", (json_int_t)now);
+	j->result = j->run(j);
 }
 
 static void
@@ -42,6 +108,7 @@ drop(struct crew_job *crew)
 
 	json_decref(j->result);
 	json_decref(j->id);
+	mem_free(j->what);
 	mem_free(j);
 }
 
@@ -64,17 +131,16 @@ done(struct crew_job *crew)
 	drop(crew);
 }
 
+/* Takes the job. */
 static void
-submit(struct ctl_policy *c, const struct ctl_policy_ask *ask, uint64_t earlier)
+submit(struct ctl_policy *c, const struct ctl_policy_ask *ask, struct job *j)
 {
-	struct job *j = mem_new(sizeof(*j));
-
 	crew_job_init(&j->crew, c->loop, work, done);
 	j->crew.drop = drop;
 	j->of = c;
 	j->policies = c->rt->policies;
+	j->shadow = &c->rt->shadow;
 	j->peer = ask->peer;
-	j->earlier = earlier;
 	j->id = json_incref(ask->id);
 	list_init(&j->link);
 	list_push_back(&c->jobs, &j->link);
@@ -82,44 +148,111 @@ submit(struct ctl_policy *c, const struct ctl_policy_ask *ask, uint64_t earlier)
 }
 
 static json_t *
-in_force(struct runtime *rt)
+no_folder(struct runtime *rt)
 {
-	struct rules *r;
-	json_t *all;
+	struct rules *r = rules_pin(&rt->rules);
+	json_t *all = json_pack("{sn sI sn sn s[]}", "folder", "generation",
+				(json_int_t)r->id, "broken", "held", "history");
 
-	if (rt->policies != NULL)
-		return policies_json(rt->policies);
-	r = rules_pin(&rt->rules);
-	all = json_pack("{sn sI sn s[]}", "folder", "generation",
-			(json_int_t)r->id, "broken", "history");
 	rules_unpin(&r);
 	return all;
+}
+
+static const struct verb {
+	const char *name;
+	work_fn *run;
+	enum { NO_ARGUMENT, A_NUMBER, MAY_NAME, A_NAME } wants;
+} verbs[] = {
+	{"reload", run_reload, NO_ARGUMENT}, {"use", run_use, A_NUMBER},
+	{"accept", run_accept, A_NUMBER},    {"diff", run_diff, MAY_NAME},
+	{"shadow", run_shadow, A_NAME},
+};
+
+/* Is `rest`, behind the verb, what it wants?  Fills the job. */
+static bool
+fits(const struct verb *v, const char *rest, struct job *j)
+{
+	int end = 0;
+
+	if (*rest == ' ')
+		rest++;
+	switch (v->wants) {
+	case NO_ARGUMENT:
+		return *rest == 0;
+	case A_NUMBER:
+		return sscanf(rest, "%" SCNu64 "%n", &j->number, &end) == 1 &&
+		       rest[end] == 0 && j->number > 0;
+	case MAY_NAME:
+	case A_NAME:
+		j->what = *rest != 0 ? mem_dups(rest) : NULL;
+		return *rest != 0 || v->wants == MAY_NAME;
+	}
+	return false;
+}
+
+/* The job of an argument, or NULL: it is none of ours. */
+static struct job *
+job_of(const char *arg)
+{
+	struct job *j = mem_new(sizeof(*j));
+
+	if (arg == NULL) {
+		j->run = run_list;
+		return j;
+	}
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
+		const struct verb *v = &verbs[i];
+		size_t n = strlen(v->name);
+
+		if (strncmp(arg, v->name, n) != 0 ||
+		    (arg[n] != 0 && arg[n] != ' '))
+			continue;
+		j->run = v->run;
+		if (fits(v, arg + n, j))
+			return j;
+	}
+	mem_free(j->what);
+	mem_free(j);
+	return NULL;
+}
+
+/* What needs no thread: NULL when it is something else. */
+static json_t *
+at_once(struct ctl_policy *c, const char *arg)
+{
+	if (arg == NULL)
+		return c->rt->policies == NULL ? no_folder(c->rt) : NULL;
+	if (strcmp(arg, "shadow off") == 0)
+		shadow_end(&c->rt->shadow);
+	else if (strcmp(arg, "shadow") != 0)
+		return NULL;
+	return shadow_json(&c->rt->shadow);
 }
 
 void
 ctl_policy_ask(struct ctl_policy *c, const struct ctl_policy_ask *ask)
 {
-	uint64_t earlier = 0;
+	json_t *now = at_once(c, ask->arg);
+	struct job *j;
 	struct err e;
-	int end = 0;
 
-	if (ask->arg == NULL) {
-		c->answer(c->arg, ask, in_force(c->rt), NULL);
+	if (now != NULL) {
+		c->answer(c->arg, ask, now, NULL);
 		return;
 	}
-	if (c->rt->policies == NULL)
+	if (c->rt->policies == NULL) {
 		err_set(&e, LUNATE_EUNSUPPORTED,
 			"it runs without a policy folder; set LUNATE_POLICIES "
 			"and start it again");
-	else if (strcmp(ask->arg, "reload") == 0 ||
-		 (sscanf(ask->arg, "use %" SCNu64 "%n", &earlier, &end) == 1 &&
-		  ask->arg[end] == 0 && earlier > 0)) {
-		submit(c, ask, earlier);
+	} else if ((j = job_of(ask->arg)) != NULL) {
+		submit(c, ask, j);
 		return;
-	} else
+	} else {
 		err_set(&e, LUNATE_EINVAL,
-			"say policy, policy reload, or policy use N, where N "
-			"is the number of a generation");
+			"say policy, and nothing or reload, use N, accept N, "
+			"diff [X], shadow [X|off], where N is a number and X "
+			"a folder or the number of a generation");
+	}
 	c->answer(c->arg, ask, NULL, &e);
 }
 

@@ -5,6 +5,12 @@
  *	policy            what is in force, and what came before
  *	policy reload     reads the folder now
  *	policy use N      the texts of generation N again, until the next save
+ *	policy accept N   what is held, as number N, is in force
+ *	policy diff [X]   which recorded decisions the rules of folder or
+ *	                  generation X would change; without X those on disk
+ *	policy shadow X   decides beside those in force
+ *	policy shadow     what came of that
+ *	policy shadow off
  *
  * Loading takes milliseconds, so it is a job of the crew; the answer goes to
  * the peer when it is still there.

@@ -219,6 +219,8 @@ push_word(lua_State *L, const struct vocab_word *w)
 	lua_createtable(L, 0, 4);
 	set_text(L, "name", w->name);
 	set_text(L, "meaning", w->meaning);
+	if (w->choices != NULL)
+		set_text(L, "choices", w->choices);
 	lua_pushboolean(L, w->named != VOCAB_UNNAMED);
 	lua_setfield(L, -2, "named");
 	lua_createtable(L, (int)w->nfields, 0);
@@ -296,6 +298,30 @@ core_policy_words(lua_State *L)
 	return 1;
 }
 
+static void
+set_number(lua_State *L, const char *name, int64_t n)
+{
+	lua_pushnumber(L, (lua_Number)n);
+	lua_setfield(L, -2, name);
+}
+
+/* core.policy_defaults() -> what is compiled in: { read, write, critical (how
+ * many retries), base, cap (ms) } */
+static int
+core_policy_defaults(lua_State *L)
+{
+	struct rules *r = rules_new();
+
+	lua_createtable(L, 0, 5);
+	set_number(L, "read", r->classes[RULES_READ].retries);
+	set_number(L, "write", r->classes[RULES_WRITE].retries);
+	set_number(L, "critical", r->classes[RULES_CRITICAL].retries);
+	set_number(L, "base", r->retry.base_ms);
+	set_number(L, "cap", r->retry.cap_ms);
+	rules_unpin(&r);
+	return 1;
+}
+
 /* core.isolated(db): do rules in force say whose rows are whose, or close
  * all tables? */
 static int
@@ -313,6 +339,7 @@ static const luaL_Reg functions[] = {{"isolated", core_isolated},
 				     {"policy_check", core_policy_check},
 				     {"policy_rls", core_policy_rls},
 				     {"policy_seal_key", core_policy_seal_key},
+				     {"policy_defaults", core_policy_defaults},
 				     {"policy_words", core_policy_words},
 				     {NULL, NULL}};
 

@@ -21,8 +21,8 @@
 /* A clock that was never set would open every window of hours at random. */
 #define CLOCK_LEAST 1700000000 /* November 2023 */
 
-static int64_t
-now_s(const struct op *op)
+int64_t
+op_now_s(const struct op *op)
 {
 	int64_t s = loop_wall_us(op->w->loop) / 1000000;
 
@@ -124,13 +124,17 @@ decide(struct op *op)
 				 .snapshot = catalog_current(op->w->catalog),
 				 .scope = op->w->scope,
 				 .context = op->context,
-				 .now_s = now_s(op),
+				 .now_s = op_now_s(op),
 				 .worker = op->w->index};
 	struct err e;
 
 	if (op_inner(op, op_cursor_head(op), &ask.stmt, &e) < 0)
 		return op_refuse(op, &e);
 	op->permit = permits_get(op->w->permits, &ask);
+	if (op->permit->err.code != 0) {
+		op->err = op->permit->err;
+		op_decided(op, ask.stmt, NULL);
+	}
 	stmt_unpin(&ask.stmt);
 	if (op->permit->fault != NULL && !op->permit->told) {
 		op->permit->told = true;

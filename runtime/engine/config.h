@@ -39,6 +39,7 @@ enum config_load_balancing {
 enum config_cache_policy { CONFIG_S3FIFO, CONFIG_LRU };
 enum config_log_level { CONFIG_DEBUG, CONFIG_INFO, CONFIG_WARN, CONFIG_ERROR };
 enum config_log_format { CONFIG_LOG_TEXT, CONFIG_LOG_JSON };
+enum config_policy_confirm { CONFIG_CONFIRM_OFF, CONFIG_CONFIRM_WIDENING };
 
 /* A SWITCH that nobody set; else 0 or 1. */
 #define CONFIG_UNSET (-1)

@@ -68,6 +68,8 @@
 	  "a function of a policy file failed, and had no effect") \
 	X(POLICY_RETURNED, "policy.returned", "HIGH", \
 	  "functions of a policy file failed too often, and its last good version is in force again") \
+	X(POLICY_HELD, "policy.held", "HIGH", \
+	  "a change of guard files that may allow more waits to be accepted") \
 	X(POLICY_STALE, "policy.stale", "CRITICAL", \
 	  "the policy folder was broken for too long, and tables are closed") \
 	X(ACCESS_FAULT, "access.fault", "CRITICAL", \

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "barrier.h"
+#include "decided.h"
 #include "permit.h"
 #include "refusal.h"
 #include "runtime.h"
@@ -155,6 +156,31 @@ add_values(struct op *op, const struct scoped *s, enum tenant_shape shape)
 	op->nvals = n;
 }
 
+/* ---- beside the step --------------------------------------------------- */
+
+void
+op_decided(struct op *op, struct stmt *stmt, struct closed *closed)
+{
+	struct worker *w = op->w;
+	struct judge_ask ask = {.stmt = stmt,
+				.context = op->context,
+				.snapshot = catalog_current(w->catalog),
+				.closed = closed,
+				.worker = w->index};
+	const struct decided_what what = {
+		.stmt = stmt,
+		.context = op->context,
+		.ruling = ruling_of(op->scoped, op->permit, &op->err),
+		.snapshot = ask.snapshot,
+	};
+
+	decided_note(w->rt->decided, w->seen, &what);
+	if (!shadow_wants(&w->rt->shadow, &w->shade))
+		return;
+	ask.now_s = op_now_s(op);
+	shadow_decide(&w->rt->shadow, &w->shade, &ask, &what.ruling);
+}
+
 /* ---- the step ---------------------------------------------------------- */
 
 static void
@@ -258,8 +284,12 @@ scope_it(struct op *op, struct closed *closed)
 	if (op_inner(op, head, &ask.stmt, &e) < 0)
 		return op_refuse(op, &e);
 	s = scoped_for(op, &ask);
-	n = is_worth_asking(op, s) ? wait_barrier(op)
-				   : put(op, head, s, ask.shape);
+	if (is_worth_asking(op, s)) {
+		n = wait_barrier(op);
+	} else {
+		n = put(op, head, s, ask.shape);
+		op_decided(op, ask.stmt, closed);
+	}
 	stmt_unpin(&ask.stmt);
 	return n;
 }

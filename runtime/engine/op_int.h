@@ -83,6 +83,13 @@ int op_chunk_leaves(struct op *op, struct rows **rows);
 /* Makes of op->err what a tenant may read. */
 void op_error_leaves(struct op *op);
 
+/* Where the clock can be trusted; else EXPR_NO_CLOCK. */
+int64_t op_now_s(const struct op *op);
+
+/* Beside the operation: what was decided of the statement (op->err, permit,
+ * scoped) is remembered, and a shadow decides it too; closed or NULL. */
+void op_decided(struct op *op, struct stmt *stmt, struct closed *closed);
+
 /* The settle step. */
 enum next op_settle(struct op *op);
 

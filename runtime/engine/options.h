@@ -140,6 +140,8 @@ X(policies_max_stale, TIME, "LUNATE_POLICIES_MAX_STALE", "1d", 1000, OPTION_LONG
   "how long old rules stay in force while the policy folder is broken; then tables are closed") \
 X(seal_key_file, TEXT, "LUNATE_SEAL_KEY_FILE", "", 1, 4000, "", "guard", \
   "file of the key that seals contexts in the session (isolation.lua: seal); mode 600") \
+X(policy_confirm, WORD, "LUNATE_POLICY_CONFIRM", "off", 0, 0, "off|widening", "guard", \
+  "widening: a saved change of guard files that may allow more is held until lunate policy accept") \
 X(system_url, SECRET, "LUNATE_SYSTEM_URL", "", 1, 8192, "", "guard", \
   "lets db:as_system work, with connections of this URL; what it does not say it takes from DATABASE_URL") \
 X(system_role, TEXT, "LUNATE_SYSTEM_ROLE", "", 1, 63, "", "guard", \

@@ -16,8 +16,8 @@
 #include "watch.h"
 #include "watchdog.h"
 
-static int64_t
-wall_us(void)
+int64_t
+policies_wall_us(void)
 {
 	struct timeval t;
 
@@ -111,12 +111,14 @@ remember(struct policies *p, const struct past *one)
 uint64_t
 policies_publish(struct policies *p, struct rules *r, const char *why)
 {
-	struct past one = {.texts = texts_pin(r->texts), .wall_us = wall_us()};
+	struct past one = {.texts = texts_pin(r->texts),
+			   .wall_us = policies_wall_us()};
 	struct texts *before = p->npast > 0 ? p->history[p->npast - 1].texts
 					    : NULL;
 
 	snprintf(one.why, sizeof(one.why), "%s", why);
 	policies_tell_not_yet(p, r);
+	policies_let_go(p);
 	one.generation = rules_publish(p->rules, r);
 	policies_counted(p, before, one.generation, one.texts);
 	remember(p, &one);
@@ -140,6 +142,7 @@ set_broken(struct policies *p, const struct err *e)
 	if (p->broken.code == 0)
 		p->broken_us = loop_clock_us();
 	p->broken = *e;
+	policies_let_go(p);
 	policies_tell_refused(p, in_force(p), e);
 }
 
@@ -150,8 +153,8 @@ policies_hash(const struct policies *p)
 					  : 0;
 }
 
-static void
-set_whole(struct policies *p)
+void
+policies_set_whole(struct policies *p)
 {
 	err_clear(&p->broken);
 	p->closed = false;
@@ -164,14 +167,20 @@ take(struct policies *p, struct texts *t, const char *why, struct err *e)
 	struct rules *r;
 
 	if (t->hash == policies_hash(p)) {
-		set_whole(p);
+		policies_set_whole(p);
+		policies_let_go(p);
 		return 0;
 	}
 	if (policies_load(p, t, &r, e) < 0) {
 		set_broken(p, e);
 		return e->code;
 	}
-	set_whole(p);
+	if (policies_hold(p, r, t)) {
+		rules_unpin(&r);
+		err_clear(&p->broken);
+		return 0;
+	}
+	policies_set_whole(p);
 	policies_publish(p, r, why);
 	return 0;
 }
@@ -211,31 +220,32 @@ policies_reload(struct policies *p, uint64_t *generation, struct err *e)
 	return rc;
 }
 
-static const struct past *
-find(const struct policies *p, uint64_t generation)
+const struct past *
+policies_past(const struct policies *p, uint64_t generation, struct err *e)
 {
 	for (unsigned i = 0; i < p->npast; i++)
 		if (p->history[i].generation == generation)
 			return &p->history[i];
+	err_set(e, LUNATE_EINVAL,
+		"generation %" PRIu64 " is not kept; those that are: the last "
+		"%d, see `lunate policy list`",
+		generation, POLICIES_HISTORY);
 	return NULL;
 }
 
 static int
 use(struct policies *p, uint64_t earlier, struct err *e)
 {
-	const struct past *past = find(p, earlier);
+	const struct past *past = policies_past(p, earlier, e);
 	struct rules *r;
 	char why[48];
 
 	if (past == NULL)
-		return err_set(e, LUNATE_EINVAL,
-			       "generation %" PRIu64 " is not kept; those that "
-			       "are: the last %d, see `lunate ctl policy`",
-			       earlier, POLICIES_HISTORY);
+		return e->code;
 	if (policies_load(p, past->texts, &r, e) < 0)
 		return e->code;
 	snprintf(why, sizeof(why), "use %" PRIu64, earlier);
-	set_whole(p);
+	policies_set_whole(p);
 	policies_forget_asides(p);
 	policies_publish(p, r, why);
 	return 0;
@@ -413,6 +423,7 @@ free_policies(struct policies *p)
 {
 	for (unsigned i = 0; i < p->npast; i++)
 		texts_unpin(&p->history[i].texts);
+	policies_let_go(p);
 	policies_forget_asides(p);
 	if (p->dog != NULL)
 		watchdog_free(&p->dog);
@@ -440,6 +451,9 @@ policies_open(struct policies **out, const struct policies_opts *opts,
 	p->base = rules_pin(opts->rules);
 	p->log = opts->log;
 	p->events = opts->events;
+	p->decided = opts->decided;
+	p->confirm = opts->confirm;
+	p->shadow = opts->shadow;
 	p->wanted = opts->workers > 0 ? opts->workers : 1;
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_mutex_init(&p->strikes_lock, NULL);

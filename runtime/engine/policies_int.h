@@ -4,6 +4,8 @@
  * this.
  *
  *   policies.c       life, the thread, what is read and published
+ *   policies_beside.c  other rules are compared with those in force
+ *   policies_held.c  what may allow more waits to be accepted
  *   policies_back.c  a file whose functions fail gives way to an earlier one
  *   policies_news.c  what becomes a line of the log, an event, an answer
  */
@@ -34,6 +36,14 @@ struct aside {
 	struct texts *failed, *instead; /* pinned; only this file counts */
 };
 
+/* A change that waits to be accepted; texts NULL: none. */
+struct held {
+	uint64_t number;
+	struct texts *texts; /* pinned */
+	int64_t wall_us;
+	struct err why;
+};
+
 #define BAD_TEXTS 8 /* remembered of each file */
 
 struct policies {
@@ -46,6 +56,8 @@ struct policies {
 	struct rules *base;
 	struct log *log;
 	struct events *events;
+	struct decided *decided;
+	struct shadow *shadow;
 	struct watchdog *dog;
 	int wanted; /* atomic: workers that want a VM of their own */
 
@@ -57,6 +69,9 @@ struct policies {
 	int64_t broken_us;     /* since when; loop clock */
 	bool closed;	       /* because it was broken for too long */
 	unsigned told_not_yet; /* rules->not_yet, when it was told last */
+	bool confirm;
+	struct held held;
+	uint64_t last_held;
 	struct aside asides[VOCAB_FILES];
 	uint64_t bad[VOCAB_FILES][BAD_TEXTS]; /* hashes of what failed, a ring
 					       */
@@ -89,6 +104,28 @@ uint64_t policies_publish(struct policies *p, struct rules *r, const char *why);
 /* Of the texts that the rules in force were made of; 0: none. */
 uint64_t policies_hash(const struct policies *p);
 
+/* LUNATE_EINVAL: it is not kept. */
+const struct past *policies_past(const struct policies *p, uint64_t generation,
+				 struct err *e);
+
+int64_t policies_wall_us(void);
+
+/* The folder is in order. */
+void policies_set_whole(struct policies *p);
+
+/* ---- policies_held.c ---------------------------------------------------- */
+
+/* Have these rules to be accepted?  Then they are held.  `t` is what they were
+ * loaded from. */
+bool policies_hold(struct policies *p, struct rules *r, struct texts *t);
+void policies_let_go(struct policies *p);
+json_t *policies_held_json(const struct policies *p);
+
+/* ---- policies_beside.c -------------------------------------------------- */
+
+/* How many recorded decisions that were refused these rules allow. */
+unsigned policies_allowed(struct policies *p, struct rules *r);
+
 /* ---- policies_back.c ---------------------------------------------------- */
 
 /* The folder's texts with those of files that were put aside replaced; takes
@@ -109,6 +146,7 @@ void policies_tell_loaded(struct policies *p, const struct past *at);
 void policies_tell_refused(struct policies *p, uint64_t generation,
 			   const struct err *e);
 void policies_tell_not_yet(struct policies *p, const struct rules *r);
+void policies_tell_held(struct policies *p);
 void policies_tell_back(struct policies *p, unsigned file, uint64_t generation);
 
 #endif

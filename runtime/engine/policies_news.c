@@ -3,27 +3,18 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/time.h>
 
 #include "mem.h"
 #include "str.h"
-
-static int64_t
-wall_us(void)
-{
-	struct timeval t;
-
-	gettimeofday(&t, NULL);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_usec;
-}
 
 /* ---- news -------------------------------------------------------------- */
 
 void
 policies_tell(struct policies *p, enum event_type type, json_t *payload)
 {
-	const struct event_news news = {
-		.type = type, .wall_us = wall_us(), .payload = payload};
+	const struct event_news news = {.type = type,
+					.wall_us = policies_wall_us(),
+					.payload = payload};
 
 	events_raise(p->events, &news);
 }
@@ -78,6 +69,28 @@ policies_tell_not_yet(struct policies *p, const struct rules *r)
 			 "declarations without effect in this version",
 			 LOG_STR("files", files.at));
 	str_fini(&files);
+}
+
+void
+policies_tell_held(struct policies *p)
+{
+	struct rules *r = rules_pin(p->rules);
+
+	log_warn(
+		p->log, "policy",
+		"a change that may allow more is held; the rules in force stay",
+		LOG_INT("generation", (int64_t)r->id),
+		LOG_INT("held", (int64_t)p->held.number),
+		LOG_STR("why", p->held.why.text));
+	if (events_wanted(p->events, EVENT_POLICY_HELD))
+		policies_tell(p, EVENT_POLICY_HELD,
+			      json_pack("{sI sI so so}", "held",
+					(json_int_t)p->held.number,
+					"generation", (json_int_t)r->id,
+					"folder", event_text(p->folder),
+					"message",
+					event_text(p->held.why.text)));
+	rules_unpin(&r);
 }
 
 void
@@ -141,13 +154,14 @@ policies_json(struct policies *p)
 	for (unsigned i = 0; i < p->npast; i++)
 		json_array_append_new(history, past_json(&p->history[i]));
 	all = json_pack(
-		"{so sI so so sf so sb so}", "folder", event_text(p->folder),
+		"{so sI so so sf so sb so so}", "folder", event_text(p->folder),
 		"generation", (json_int_t)r->id, "hash",
 		hash_text(policies_hash(p)), "broken",
 		broken ? event_text(p->broken.text) : json_null(), "broken_for",
 		broken ? (double)(loop_clock_us() - p->broken_us) / 1e6 : 0.0,
 		"not_yet", not_yet_json(r), "closed",
-		r->isolation.state == ISOLATION_CLOSED, "history", history);
+		r->isolation.state == ISOLATION_CLOSED, "history", history,
+		"held", policies_held_json(p));
 	pthread_mutex_unlock(&p->lock);
 	rules_unpin(&r);
 	return all;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "closed.h"
+#include "decided.h"
 #include "mem.h"
 #include "notes.h"
 #include "op.h"
@@ -84,9 +85,12 @@ open_policies(struct runtime *rt, struct err *e)
 		.schema = rt->config.schema,
 		.max_stale_ms = rt->config.policies_max_stale,
 		.workers = (int)rt->config.workers,
+		.confirm = rt->config.policy_confirm == CONFIG_CONFIRM_WIDENING,
 		.rules = &rt->rules,
 		.log = &rt->log,
-		.events = rt->events};
+		.events = rt->events,
+		.decided = rt->decided,
+		.shadow = &rt->shadow};
 
 	if (key_file != NULL && sealer_read(&rt->sealer, key_file, e) < 0)
 		return e->code;
@@ -264,6 +268,8 @@ runtime_open(struct runtime **out, struct config *config, struct loop *loop,
 	}
 	rt->max_result_bytes = (size_t)rt->config.max_result_bytes;
 	publish_defaults(rt);
+	rt->decided = decided_new();
+	shadow_init(&rt->shadow);
 	rt->crew = crew_new(4);
 	make_events(rt, loop);
 	if (open_policies(rt, e) < 0) {
@@ -316,6 +322,8 @@ runtime_unpin(struct runtime **prt)
 	crew_free(&rt->crew, 2000);
 	if (rt->policies != NULL)
 		policies_close(&rt->policies);
+	shadow_fini(&rt->shadow);
+	decided_free(&rt->decided);
 	rules_source_fini(&rt->rules);
 	rates_free(&rt->rates);
 	events_free(&rt->events);

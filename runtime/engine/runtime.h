@@ -29,6 +29,7 @@
 #include "pool.h"
 #include "rules.h"
 #include "sealer.h"
+#include "shadow.h"
 #include "system.h"
 #include "worker.h"
 
@@ -45,7 +46,9 @@ struct runtime {
 	struct crew *crew;
 	struct rules_source rules;
 	struct policies *policies; /* NULL: no folder */
-	struct rates *rates;	   /* operations that access.lua limits */
+	struct decided *decided;   /* to decide again under other rules */
+	struct shadow shadow;
+	struct rates *rates; /* operations that access.lua limits */
 	struct pgurl *url;
 	struct pool_rules pool_rules;
 	struct pool_target target;

@@ -2,6 +2,7 @@
 #include "worker.h"
 
 #include "barrier.h"
+#include "decided.h"
 #include "health.h"
 #include "limits.h"
 #include "notes.h"
@@ -32,6 +33,7 @@ worker_init(struct worker *w, struct runtime *rt, int index, struct loop *loop)
 	w->scope = scope_new();
 	w->permits = permits_new();
 	w->barrier = barrier_new(w);
+	w->seen = mem_new(sizeof(*w->seen));
 	w->health = health_new(w);
 	w->limits = limits_new(w);
 	pool_on_note(w->pool, notes_pool, w);
@@ -73,5 +75,7 @@ worker_fini(struct worker *w)
 	permits_free(&w->permits);
 	scope_free(&w->scope);
 	barrier_free(&w->barrier);
+	shade_fini(&w->shade);
+	mem_free(w->seen);
 	OBJ_FINI(w);
 }

@@ -19,6 +19,7 @@
 #include "loop.h"
 #include "pace.h"
 #include "pool.h"
+#include "shadow.h"
 
 struct barrier;
 struct health;
@@ -36,9 +37,11 @@ struct worker {
 	struct pool *pool;
 	struct pool *system_pool; /* of work as system; made at first use */
 	struct catalog *catalog;
-	struct scope *scope;	 /* what statements become for tenants */
-	struct permits *permits; /* and what access rules say of them */
-	struct barrier *barrier; /* which tables the database lets be open */
+	struct scope *scope;	   /* what statements become for tenants */
+	struct permits *permits;   /* and what access rules say of them */
+	struct barrier *barrier;   /* which tables the database lets be open */
+	struct decided_seen *seen; /* decisions that were handed in */
+	struct shade shade;
 	struct health *health;
 	struct limits *limits;
 	struct pace pace;

@@ -1,6 +1,8 @@
 -- lunate policy - checks policy files, and asks the runtimes that obey them.
 local json = require "lunate.cli.json"
 local runtimes = require "lunate.cli.runtimes"
+local defaults = require "lunate.cli.policy_defaults"
+local sys = require "lunate.sys"
 
 local M = { name = "policy", summary = "Check policy files, or go back to "
   .. "earlier ones." }
@@ -33,18 +35,34 @@ function M.define(parser, add)
   key:option("--file", "LUNATE_SEAL_KEY_FILE."):args(1)
   add(parser, "words", "What a file may declare."):argument("file",
     "Of one file: isolation, cache, ..."):args("?")
+  add(parser, "defaults", "Print a file that says what holds without one.")
+    :argument("file", "Which: isolation, cache, ..."):args(1)
   asking(add(parser, "list", "The generations of a running runtime."))
   asking(add(parser, "reload", "Have the folder read now."))
   local use = add(parser, "use", "Go back to a generation, till the next save.")
   use:argument("generation", "Its number."):args(1)
   asking(use)
+  local accept = add(parser, "accept", "Put in force what is held "
+    .. "(LUNATE_POLICY_CONFIRM).")
+  accept:argument("number", "As list shows it."):args(1)
+  asking(accept)
+  local diff = add(parser, "diff", "Which recorded decisions other rules "
+    .. "would change.")
+  diff:argument("rules", "A folder, or the number of a generation; else the "
+    .. "runtime's folder as it is on disk."):args("?")
+  asking(diff)
+  local shadow = add(parser, "shadow", "Have other rules decide too, and count "
+    .. "differences.")
+  shadow:argument("rules", "A folder, the number of a generation, or off; "
+    .. "else what came of it."):args("?")
+  asking(shadow)
   parser:epilog("check, test and rls need no database and exit with 1 when "
     .. "the folder is\nrefused. What rls prints is run by the owner of the "
     .. "tables, and again after each\nchange of isolation.lua or of the "
     .. "tables:\n  lunate policy rls | psql -v ON_ERROR_STOP=1\n"
     .. "What seal-key prints goes the same way, and holds the key.\n"
-    .. "list, reload and use ask the runtimes of this user through their "
-    .. "control sockets.")
+    .. "list, reload, use, accept, diff and shadow ask the runtimes of this "
+    .. "user through\ntheir control sockets.")
 end
 
 -- ---- without a runtime
@@ -157,27 +175,49 @@ local function print_file(file)
   end
 end
 
-function ACTIONS.words(args, cli)
+-- The words of a file, or what to say when there is no such file.
+local function words_of(name)
   local core = require "lunate.core"
   local names = {}
   for _, file in ipairs(core.policy_words()) do
     names[#names + 1] = file.name
-    if not args.file then
-      print(("%-12s %-24s %s"):format(file.name, file.effect, file.meaning))
-    elseif args.file == file.name then
-      print_file(file)
-      return 0
+    if file.name == name then
+      return file
     end
   end
-  if not args.file then
+  local near = core.near(name, names)
+  return nil, ("there is no %s.lua%s"):format(name,
+    near and "; did you mean " .. near .. "?" or "")
+end
+
+function ACTIONS.words(args, cli)
+  if args.file then
+    local file, why = words_of(args.file)
+    if not file then
+      return cli.misused(why, "policy")
+    end
+    print_file(file)
     return 0
   end
-  local near = core.near(args.file, names)
-  return cli.misused(("there is no %s.lua%s"):format(args.file,
-    near and "; did you mean " .. near .. "?" or ""), "policy")
+  for _, file in ipairs(require("lunate.core").policy_words()) do
+    print(("%-12s %-24s %s"):format(file.name, file.effect, file.meaning))
+  end
+  return 0
+end
+
+function ACTIONS.defaults(args, cli)
+  local file, why = words_of(args.file)
+  if not file then
+    return cli.misused(why, "policy")
+  end
+  io.write(defaults.text(file, require("lunate.core").policy_defaults()))
+  return 0
 end
 
 -- ---- of a running one
+
+-- Deciding a thousand recorded decisions again takes about a second.
+local SECONDS = 30
 
 local function ask(args, cli, value, show)
   local found, folder = runtimes.find(args.pid)
@@ -187,7 +227,7 @@ local function ask(args, cli, value, show)
     return cli.fail("no runtime runs (looked in " .. folder .. ")")
   end
   for _, runtime in ipairs(found) do
-    local result, why = runtimes.ask(runtime, "policy", value)
+    local result, why = runtimes.ask(runtime, "policy", value, SECONDS)
     if not result then
       return cli.fail(why)
     elseif args.json then
@@ -206,6 +246,12 @@ local function print_history(runtime, result)
   if type(result.broken) == "string" then
     print(("  broken for %.0f s: %s"):format(result.broken_for, result.broken))
   end
+  if type(result.held) == "table" then
+    print(("  held %d since %s: %s; put it in force with: lunate policy "
+      .. "accept %d"):format(result.held.number,
+      os.date("%Y-%m-%d %H:%M:%S", result.held.at), result.held.why,
+      result.held.number))
+  end
   for _, past in ipairs(result.history) do
     print(("  %6d  %s  %s  %s"):format(past.generation,
       os.date("%Y-%m-%d %H:%M:%S", past.at), past.hash, past.why))
@@ -213,7 +259,53 @@ local function print_history(runtime, result)
 end
 
 local function print_generation(runtime, result)
-  print(("%d  generation %d"):format(runtime.pid, result.generation))
+  print(("%d  generation %d%s"):format(runtime.pid, result.generation,
+    result.held > 0 and ("; %d is held, see lunate policy list"):format(
+      result.held) or ""))
+end
+
+local function print_ruling(name, ruling)
+  print(("      %-7s %s%s"):format(name, ruling.gives,
+    type(ruling.message) == "string" and ": " .. ruling.message or ""))
+end
+
+local function print_diff(runtime, result)
+  local n = 0
+  for change, count in pairs(result.counts) do
+    n = n + (change == "the same" and 0 or count)
+  end
+  print(("%d  %d recorded decisions, %d would change"):format(runtime.pid,
+    result.decided, n))
+  for _, change in ipairs(result.changes) do
+    print(("  %s: %s"):format(change.change, change.statement))
+    print(("      asked   %s tenant%s%s%s"):format(
+      change.tenants == "none" and "no" or change.tenants,
+      change.tenants == "several" and "s" or "",
+      #change.roles > 0 and ", roles " .. table.concat(change.roles, ", ")
+        or "", change.depends and "; it depends on more" or ""))
+    print_ruling("before", change.before)
+    print_ruling("after", change.after)
+  end
+  if n > #result.changes then
+    print(("  and %d more"):format(n - #result.changes))
+  end
+end
+
+local function print_shadow(runtime, result)
+  if not result.on and result.decided == 0 then
+    print(("%d  no shadow"):format(runtime.pid))
+    return
+  end
+  print(("%d  %s%s: %d decisions, one operation in %d"):format(runtime.pid,
+    result.name, result.on and "" or " (off)", result.decided, result.every))
+  local kinds = {}
+  for kind in pairs(result.changes) do
+    kinds[#kinds + 1] = kind
+  end
+  table.sort(kinds)
+  for _, kind in ipairs(kinds) do
+    print(("  %8d  %s"):format(result.changes[kind], kind))
+  end
 end
 
 function ACTIONS.list(args, cli)
@@ -224,12 +316,49 @@ function ACTIONS.reload(args, cli)
   return ask(args, cli, "reload", print_generation)
 end
 
-function ACTIONS.use(args, cli)
-  local n = tonumber(args.generation)
+local function numbered(args, cli, verb, text)
+  local n = tonumber(text)
   if not n or n < 1 or n % 1 ~= 0 then
-    return cli.misused("use wants the number of a generation", "policy")
+    return cli.misused(verb .. " wants a number; see lunate policy list",
+      "policy")
   end
-  return ask(args, cli, ("use %d"):format(n), print_generation)
+  return ask(args, cli, ("%s %d"):format(verb, n), print_generation)
+end
+
+function ACTIONS.use(args, cli)
+  return numbered(args, cli, "use", args.generation)
+end
+
+function ACTIONS.accept(args, cli)
+  return numbered(args, cli, "accept", args.number)
+end
+
+-- The runtime has a working directory of its own.
+local function rules_of(args)
+  if not args.rules or args.rules:find "^%d+$" then
+    return args.rules
+  end
+  return sys.real_path(args.rules) or nil, args.rules .. " is not there"
+end
+
+function ACTIONS.diff(args, cli)
+  local rules, why = rules_of(args)
+  if args.rules and not rules then
+    return cli.fail(why)
+  end
+  return ask(args, cli, "diff" .. (rules and " " .. rules or ""), print_diff)
+end
+
+function ACTIONS.shadow(args, cli)
+  if args.rules == "off" then
+    return ask(args, cli, "shadow off", print_shadow)
+  end
+  local rules, why = rules_of(args)
+  if args.rules and not rules then
+    return cli.fail(why)
+  end
+  return ask(args, cli, "shadow" .. (rules and " " .. rules or ""),
+    print_shadow)
 end
 
 function M.run(args, cli)
