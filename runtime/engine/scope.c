@@ -266,6 +266,7 @@ build(const struct scope_ask *ask, const struct atlas *atlas)
 
 	OBJ_INIT(s, SCOPED_MAGIC);
 	s->refs = 1;
+	s->closed = closed_of(ask);
 	begin(&m, ask, atlas, &s->err);
 	if (make(&m, s) < 0 && s->stmt != NULL)
 		stmt_unpin(&s->stmt);
