@@ -120,3 +120,100 @@ break_glass "emergency" {
               devices = "patient_id" },
   never = { "delete", "insert" },
   lasts = minutes(30), review_within = hours(72) }
+
+-- ---- how much ---------------------------------------------------------------
+
+-- A script that runs wild at one clinic does not slow the others down.
+limit "no clinic asks without end" { rate = 60000, window = minutes(1) }
+
+-- ---- what has to hold before this file is in force --------------------------
+
+local function who(role, more)
+  local all = { tenant = "0b5e0000-0000-4000-8000-00000000000a",
+    roles = { role }, ip = "10.20.3.7", device = "desk-7",
+    locations = { "l1" }, clinic_tz = "Europe/Berlin" }
+  for name, value in pairs(more or {}) do
+    all[name] = value
+  end
+  return all
+end
+
+test "a doctor reads a history" {
+  as = who "doctor", can = "read", on = "medical_history" }
+test "a doctor at home reads a history, on a device that is known" {
+  as = who("doctor", { ip = "192.0.2.1", device = "laptop-12" }),
+  can = "read", on = "medical_history" }
+test "a doctor at home writes none" {
+  as = who("doctor", { ip = "192.0.2.1" }),
+  cannot = "update", on = "medical_history",
+  because = "nothing is written from outside" }
+test "who says no address writes nothing" {
+  as = { roles = "doctor", device = "desk-7" },
+  cannot = "insert", on = "prescriptions",
+  because = "nothing is written from outside" }
+test "a device that nobody knows opens no chart" {
+  as = { roles = "doctor", ip = "10.20.3.7" },
+  cannot = "read", on = "prescriptions",
+  because = "no chart on a device that nobody knows" }
+test "not even a doctor deletes a chart" {
+  as = who "doctor", cannot = "delete", on = "encounters",
+  because = "charts are kept" }
+
+-- Summer in Berlin: 08:00Z is ten o'clock, 20:00Z is ten in the evening.
+test "a nurse reads charts by day" {
+  as = who "nurse", can = "read", on = "medical_history",
+  at = "2026-06-15T08:00Z" }
+test "a nurse does not read them at night" {
+  as = who "nurse", cannot = "read", on = "medical_history",
+  at = "2026-06-15T20:00Z", because = "no permit" }
+test "half past five UTC is day in Berlin in summer" {
+  as = who "nurse", can = "read", on = "medical_history",
+  at = "2026-06-15T05:30Z" }
+test "and not yet in winter" {
+  as = who "nurse", cannot = "read", on = "medical_history",
+  at = "2026-01-15T05:30Z", because = "no permit" }
+test "a nurse sees an emergency at any time" {
+  as = who "nurse", can = "read", on = "emergencies",
+  at = "2026-06-15T20:00Z" }
+test "a nurse prescribes nothing" {
+  as = who "nurse", cannot = "insert", on = "prescriptions",
+  at = "2026-06-15T08:00Z", because = "no permit" }
+
+test "the desk tells patients apart" {
+  as = who "staff", can = "read", on = "patients",
+  columns = { "id", "last_name", "birth_date" } }
+test "an SSN is none of the desk's business" {
+  as = who "staff", cannot = "read", on = "patients",
+  columns = { "last_name", "ssn" } }
+test "the desk reads no history" {
+  as = who "staff", cannot = "read", on = "medical_history",
+  because = "no permit" }
+test "the desk moves an appointment of its own house" {
+  as = who "staff", can = "update", on = "appointments",
+  columns = { "starts_at" }, row = { location_id = "l1" } }
+test "and none of another house" {
+  as = who "staff", cannot = "update", on = "appointments",
+  columns = { "starts_at" }, row = { location_id = "l2" },
+  because = "appointments of another location stay as they are" }
+
+test "a biller sees what a visit cost" {
+  as = who "biller", can = "read", on = "encounters",
+  columns = { "total_cost", "payer_coverage" } }
+test "and not what it was for" {
+  as = who "biller", cannot = "read", on = "encounters",
+  columns = { "reason" } }
+test "a biller reads no prescriptions" {
+  as = who "biller", because = "access",
+  sql = "select drug from prescriptions" }
+
+test "an admin gives a role" {
+  as = who "admin", can = "insert", on = "user_roles" }
+test "an admin opens no chart" {
+  as = who "admin", cannot = "read", on = "medical_history",
+  because = "no permit" }
+test "a doctor gives no role" {
+  as = who "doctor", cannot = "insert", on = "user_roles",
+  because = "no permit" }
+test "somebody without a role does nothing" {
+  as = { tenant = "0b5e0000-0000-4000-8000-00000000000a" },
+  because = "access", sql = "select name from clinics" }
