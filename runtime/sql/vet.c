@@ -3,6 +3,7 @@
 
 #include "vet_int.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -312,10 +313,31 @@ look_node(struct gate *g)
 	return r;
 }
 
+/* SHOW, COPY, TRUNCATE: as whoever wrote it calls it. */
 static int
-vet_kind(const struct tree_node *root, struct err *e)
+refuse_kind(const struct tree *t, struct err *e)
 {
-	switch (tree_kind(root)) {
+	const struct tree_token *at;
+	size_t len, n = tree_tokens(t, &at);
+	const char *text = tree_text(t, &len);
+	char word[24] = "";
+
+	while (n > 0 && at->kind == TOKEN_COMMENT)
+		n--, at++;
+	for (size_t i = 0; n > 0 && at->start + i < at->end; i++)
+		if (i + 1 < sizeof(word))
+			word[i] = (char)toupper(
+				(unsigned char)text[at->start + i]);
+	return refuse(e, REFUSE_STATEMENT,
+		      "%s is none of SELECT, INSERT, UPDATE, DELETE and MERGE, "
+		      "which are run for a tenant; run it as system",
+		      word);
+}
+
+static int
+vet_kind(const struct tree *t, struct err *e)
+{
+	switch (tree_kind(tree_root(t, 0))) {
 	case TREE_SELECT:
 	case TREE_INSERT:
 	case TREE_UPDATE:
@@ -323,10 +345,7 @@ vet_kind(const struct tree_node *root, struct err *e)
 	case TREE_MERGE:
 		return 0;
 	default:
-		return refuse(e, REFUSE_STATEMENT,
-			      "%s; a tenant's are SELECT, INSERT, UPDATE, "
-			      "DELETE and MERGE",
-			      tree_name(root));
+		return refuse_kind(t, e);
 	}
 }
 
@@ -341,7 +360,7 @@ vet_statement(const struct vet_ask *ask, struct err *e)
 		return refuse(e, REFUSE_MANY, "%u statements in one text",
 			      tree_count(ask->tree));
 	root = tree_root(ask->tree, 0);
-	r = vet_kind(root, e);
+	r = vet_kind(ask->tree, e);
 	if (r < 0)
 		return r;
 	tree_walk_init(&g.w, root);
