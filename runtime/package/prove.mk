@@ -1,7 +1,8 @@
 # The long runs: `make prove [T=cancel]` runs what has a long form, with it, and
 # prints its figures: specs of tests/live, and C tests by a name of their own.
 
-PROVE := cancel spike faults context values rows soak two-worlds
+PROVE := cancel spike faults context values rows soak two-worlds \
+	adversarial
 
 # T=name is unit/test_$(PROVE_name).
 PROVE_UNIT := mutants
