@@ -48,11 +48,24 @@ local function argv_of(fence)
   return { sh.build .. "/lunate", "run", sh.tmpfile(text, ".lua") }
 end
 
-local function run_lua(fence, url)
+-- The file that a block of a policy file is: it begins with "-- NAME.lua:", or
+-- is isolation.lua.
+local function save_policy(fence, folder)
+  local name = fence.text:match("^%-%- (%l+)%.lua:") or "isolation"
+  sh.write(folder .. "/" .. name .. ".lua", fence.text)
+end
+
+-- `lua policy` is a file, and `lua isolated` a program under those so far.
+local function run_lua(fence, url, folder)
+  if fence.info[2] == "policy" then
+    save_policy(fence, folder)
+    return
+  end
   local argv = argv_of(fence)
   argv.timeout = 60
   argv.env = { DATABASE_URL = url, LUA_PATH = false, LUA_CPATH = false,
-    LUNATE_CONTROL_SOCKET = "false" }
+    LUNATE_CONTROL_SOCKET = "false",
+    LUNATE_POLICIES = fence.info[2] == "isolated" and folder or nil }
   local r = sh.run(argv)
   assert.equal(0, r.code, name_of(fence) .. "\n" .. r.err .. r.out)
 end
@@ -67,14 +80,16 @@ local RUN = { sql = run_sql, lua = run_lua, c = run_c }
 
 for i, file in ipairs(PROGRAMS) do
   describe("what " .. file .. " shows", function()
-    local url
-    setup(function() url = pg.database("readme_" .. i) end)
+    local url, folder
+    setup(function()
+      url, folder = pg.database("readme_" .. i), sh.tmpdir()
+    end)
     teardown(live.close)
 
     for _, fence in ipairs(fences.only(fences.of(file), "lua", "sql",
       "c")) do
       it("works: " .. name_of(fence), function()
-        RUN[fence.info[1]](fence, url)
+        RUN[fence.info[1]](fence, url, folder)
       end)
     end
   end)
