@@ -288,6 +288,18 @@ describe("README.md", function()
     end
   end)
 
+  it("and policies/README.md tell every reason of a refusal, in its words",
+    function()
+      local told, n = fences.between("policies/README.md", "reasons"), 0
+      local list = sh.read("runtime/sql/refusal.h")
+      for word, meaning in list:gmatch('X%([%u_]+, "([^"]+)", "([^"]+)"%)') do
+        n = n + 1
+        assert.truthy(told:find(("\n| %s | %s |"):format(word, meaning), 1,
+          true), word)
+      end
+      assert.equal(n + 1, select(2, told:gsub("\n|", "\n|")), "and no other")
+    end)
+
   it("quotes only texts that lunate has", function()
     local all = {}
     for _, text in pairs(read_sources()) do
