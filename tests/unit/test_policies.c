@@ -28,6 +28,7 @@ static struct log lg;
 static struct events *events;
 static struct policies *policies;
 static int64_t max_stale_ms = 3600000;
+static bool confirm;
 
 static void
 save(const char *name, const char *text)
@@ -66,6 +67,7 @@ end(void **state)
 	rules_source_fini(&source);
 	log_fini(&lg);
 	max_stale_ms = 3600000;
+	confirm = false;
 	snprintf(command, sizeof(command), "rm -rf '%s'", folder);
 	return system(command);
 }
@@ -76,6 +78,7 @@ try_open(struct err *e)
 	const struct policies_opts opts = {.folder = folder,
 					   .schema = "s",
 					   .max_stale_ms = max_stale_ms,
+					   .confirm = confirm,
 					   .rules = &source,
 					   .log = &lg,
 					   .events = events};
@@ -459,6 +462,80 @@ resident_kb(void)
 	return resident * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
+/* ---- what waits to be accepted ------------------------------------------ */
+
+static void
+what_may_allow_more_waits_to_be_accepted(void **state)
+{
+	uint64_t now;
+	struct err e;
+
+	confirm = true;
+	save("isolation.lua", ONE);
+	opens();
+	saves_and_reloads("isolation.lua", TWO);
+	assert_int_equal(tables(), 1);
+	assert_int_equal(policies_held(policies), 1);
+	assert_int_equal(policies_accept(policies, 2, &now, &e), LUNATE_EINVAL);
+	assert_int_equal(now, 2);
+	assert_int_equal(policies_accept(policies, 1, &now, &e), 0);
+	assert_int_equal(now, 3);
+	assert_int_equal(tables(), 2);
+	assert_int_equal(policies_held(policies), 0);
+	is_because("accepted 1");
+	assert_int_equal(policies_accept(policies, 1, &now, &e), LUNATE_EINVAL);
+}
+
+static void
+what_takes_away_is_in_force_at_once(void **state)
+{
+	confirm = true;
+	save("isolation.lua", TWO);
+	opens();
+	saves_and_reloads("isolation.lua", ONE);
+	assert_int_equal(tables(), 1);
+	assert_int_equal(policies_held(policies), 0);
+	saves_and_reloads("resilience.lua", RETRIES(4)); /* no guard */
+	assert_int_equal(retries(), 4);
+}
+
+static void
+another_edit_lets_go_of_what_was_held(void **state)
+{
+	uint64_t now;
+	struct err e;
+
+	confirm = true;
+	save("isolation.lua", ONE);
+	opens();
+	saves_and_reloads("isolation.lua", TWO);
+	assert_int_equal(policies_held(policies), 1);
+	saves_and_reloads("isolation.lua", TWO "rows 'd' { by = 'c' }");
+	assert_int_equal(policies_held(policies), 2);
+	saves_and_reloads("isolation.lua", ONE);
+	assert_int_equal(policies_held(policies), 0);
+	saves_and_reloads("isolation.lua", TWO);
+	assert_int_equal(policies_held(policies), 3);
+	save("isolation.lua", "broken");
+	assert_int_equal(policies_reload(policies, &now, &e), LUNATE_ECONFIG);
+	assert_int_equal(policies_held(policies), 0);
+	assert_int_equal(tables(), 1);
+}
+
+static void
+going_back_is_its_own_confirmation(void **state)
+{
+	uint64_t now;
+	struct err e;
+
+	confirm = true;
+	save("isolation.lua", TWO);
+	opens();
+	saves_and_reloads("isolation.lua", ONE);
+	assert_int_equal(policies_use(policies, 2, &now, &e), 0);
+	assert_int_equal(tables(), 2);
+}
+
 /* As often as may be asked for: LUNATE_PROVE. */
 static void
 many_generations_with_functions_leave_memory_as_it_was(void **state)
@@ -510,6 +587,10 @@ main(void)
 		T(without_a_version_that_holds_there_is_none),
 		T(failures_of_earlier_generations_and_of_guards_change_nothing),
 		T(workers_that_come_get_vms),
+		T(what_may_allow_more_waits_to_be_accepted),
+		T(what_takes_away_is_in_force_at_once),
+		T(another_edit_lets_go_of_what_was_held),
+		T(going_back_is_its_own_confirmation),
 		T(many_generations_with_functions_leave_memory_as_it_was),
 	};
 
