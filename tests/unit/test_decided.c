@@ -194,7 +194,7 @@ a_long_text_is_passed_over(void **state)
 	mem_free(sql);
 }
 
-/* ---- decided again -------------------------------------------------------- */
+/* ---- decided again ------------------------------------------------------- */
 
 static struct ruling
 judged(struct judge *j, const char *sql, const char *json)
@@ -278,7 +278,7 @@ what_changes_has_a_word(void **state)
 	judge_free(&c);
 }
 
-/* ---- a shadow -------------------------------------------------------------- */
+/* ---- a shadow ------------------------------------------------------------ */
 
 static void
 a_shadow_counts_and_ends(void **state)

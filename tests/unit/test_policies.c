@@ -294,7 +294,7 @@ many_generations_leave_the_last_ones(void **state)
 	json_decref(all);
 }
 
-/* ---- files whose functions fail ----------------------------------------- */
+/* ---- files whose functions fail ------------------------------------------ */
 
 #define RETRIES(n) "class 'write' { retries = " #n " }\n"
 #define FUNCTION(n) "class 'write' { retries = function() return " #n " end }\n"
@@ -462,7 +462,7 @@ resident_kb(void)
 	return resident * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
-/* ---- what waits to be accepted ------------------------------------------ */
+/* ---- what waits to be accepted ------------------------------------------- */
 
 static void
 what_may_allow_more_waits_to_be_accepted(void **state)

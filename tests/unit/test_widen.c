@@ -256,7 +256,7 @@ limits_and_emergencies_count_too(void **state)
 	      "break_glass \"g\"");
 }
 
-/* ---- tests of the files --------------------------------------------------- */
+/* ---- tests of the files -------------------------------------------------- */
 
 #define TEST(name, ends)                                                    \
 	"test '" name "' { as = { tenant = "                                \
