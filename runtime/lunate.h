@@ -340,6 +340,13 @@ struct lunate_who {
 	/* What conditions of access rules look at besides. */
 	const char *const *locations; /* where the user works; ended by NULL */
 	const char *clinic_tz;	      /* "Europe/Berlin" */
+	/* An emergency: a break_glass rule of access.lua opens this patient's
+	 * rows, for its time from the first statement on.  All three together,
+	 * with user and tenant; the reason has three words or more.  What was
+	 * opened stands in the journal first.  After its time the same four
+	 * texts open nothing: another emergency has another id. */
+	const char *glass_rule, *glass_patient, *glass_reason;
+	const char *glass_id; /* or NULL */
 };
 
 static inline struct lunate_who

@@ -88,6 +88,9 @@ function M.with(ctx, fn, ...)
   if ctx.tenant ~= nil then
     all.system = nil
   end
+  if ctx.tenant ~= nil or ctx.user ~= nil or ctx.roles ~= nil then
+    all.break_glass = nil -- it was somebody else's, or elsewhere
+  end
   return with(all, fn, ...)
 end
 
@@ -98,7 +101,28 @@ end
 ---@return any ...
 function M.as_system(reason, fn, ...)
   local all = M.current()
-  all.tenant, all.system = nil, reason
+  all.tenant, all.break_glass, all.system = nil, nil, reason
+  return with(all, fn, ...)
+end
+
+---Runs fn(...) in an emergency: a break_glass rule opens one patient's rows.
+---Whether that may be is for the engine.
+---@param glass { rule: string, patient: string|number, reason: string }
+---@param fn function
+---@return any ...
+function M.break_glass(glass, fn, ...)
+  local all = M.current()
+  local within = all.break_glass
+  local patient = tostring(glass.patient)
+  if within then
+    if within.patient == patient and within.rule == glass.rule then
+      return fn(...)
+    end
+    error("an emergency is open for another patient or rule; end that first",
+      3)
+  end
+  all.break_glass = { rule = glass.rule, patient = patient,
+    reason = glass.reason, id = core.random_id() }
   return with(all, fn, ...)
 end
 

@@ -317,6 +317,21 @@ function Database:forget_clinics() end
 ---@return any ...
 function Database:as_system(reason, fn) end
 
+---An emergency: a break_glass rule of access.lua, whose rows, and why, in three
+---words or more.
+---@class lunate.BreakGlass
+---@field rule string
+---@field patient string|number
+---@field reason string
+
+---In an emergency: opens the rows of one patient, for the rule's time from the
+---first statement on. The context has a user and one tenant.
+---@generic T
+---@param glass lunate.BreakGlass
+---@param fn fun(client: lunate.Client): T?, ...
+---@return T?, ...
+function Database:break_glass(glass, fn) end
+
 ---Past cache and optimizer; takes a capability of lunate.open.
 ---@return lunate.Client? client, lunate.Error? err
 function Database:raw() end

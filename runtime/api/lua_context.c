@@ -5,6 +5,9 @@
  */
 #include "lua_core.h"
 
+#include <stdio.h>
+#include <sys/random.h>
+
 #include "context.h"
 #include "lua_db.h"
 #include "runtime.h"
@@ -126,6 +129,21 @@ core_raw(lua_State *L)
 	return 1;
 }
 
+/* core.random_id() -> 32 hexadecimal digits */
+static int
+core_random_id(lua_State *L)
+{
+	unsigned char random[16];
+	char id[2 * sizeof(random) + 1];
+
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return luaL_error(L, "no random numbers");
+	for (size_t i = 0; i < sizeof(random); i++)
+		snprintf(id + 2 * i, 3, "%02x", random[i]);
+	lua_pushstring(L, id);
+	return 1;
+}
+
 void
 lua_context_open(lua_State *L)
 {
@@ -136,6 +154,7 @@ lua_context_open(lua_State *L)
 		{"raw", core_raw},
 		{"context_is", core_context_is},
 		{"context_new", core_context_new},
+		{"random_id", core_random_id},
 		{"context_text", core_context_text},
 		{NULL, NULL}};
 

@@ -51,6 +51,25 @@ put_audit(json_t *all, const struct lunate_who *who)
 	return false;
 }
 
+/* What is missing of it, context_new() says. */
+static bool
+put_glass(json_t *all, const struct lunate_who *who)
+{
+	json_t *glass;
+
+	if (who->glass_rule == NULL && who->glass_patient == NULL &&
+	    who->glass_reason == NULL)
+		return true;
+	glass = json_object();
+	if (put(glass, "rule", who->glass_rule) &&
+	    put(glass, "patient", who->glass_patient) &&
+	    put(glass, "reason", who->glass_reason) &&
+	    put(glass, "id", who->glass_id))
+		return json_object_set_new(all, "break_glass", glass) == 0;
+	json_decref(glass);
+	return false;
+}
+
 static bool
 put_all(json_t *all, const struct lunate_who *who)
 {
@@ -64,7 +83,8 @@ put_all(json_t *all, const struct lunate_who *who)
 	       put(all, "ip", who->ip) && put(all, "device", who->device) &&
 	       put(all, "purpose", who->purpose) &&
 	       put(all, "trace", who->trace) &&
-	       put(all, "system", who->system) && put_audit(all, who);
+	       put(all, "system", who->system) && put_audit(all, who) &&
+	       put_glass(all, who);
 }
 
 static int

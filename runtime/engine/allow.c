@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "glass.h"
 #include "notes.h"
 #include "permit.h"
 #include "rate.h"
@@ -115,16 +116,83 @@ count(struct op *op)
 	return NEXT;
 }
 
+/* ---- an emergency ------------------------------------------------------- */
+
+static void
+on_opened(void *arg, const struct err *e)
+{
+	struct op *op;
+
+	OBJ_CAST(op, arg, OP_MAGIC);
+	op->glass = NULL;
+	if (e->code != 0) {
+		op->err = *e;
+		op->step = RECORD;
+	}
+	op_run(op);
+}
+
+/* Waits until it is in the journal; then this step is run again. */
+static enum next
+wait_for_opening(struct op *op, const struct glass_ask *ask,
+		 const struct access_glass *rule)
+{
+	const struct glass_start start = {.crew = op->w->rt->crew,
+					  .home = op->w->loop,
+					  .rule = rule,
+					  .done = on_opened,
+					  .arg = op};
+
+	op->glass = glass_open(op->w->rt->glass, ask, &start);
+	return WAIT;
+}
+
+/* *out->glass stays NULL without an emergency. */
+static enum next
+look_at_glass(struct op *op, struct access_opening *out)
+{
+	const struct glass_ask ask = {.rules = op->rules->access,
+				      .context = op->context,
+				      .generation = op->rules->id,
+				      .now_us = loop_now_us(op->w->loop),
+				      .wall_us = loop_wall_us(op->w->loop)};
+	const struct access_glass *rule;
+	struct glass_opening o = {{0}, false};
+	struct err e;
+
+	if (op->context == NULL || op->context->glass == NULL)
+		return NEXT;
+	if (glass_may(&ask, &rule, &e) < 0)
+		return op_refuse(op, &e);
+	switch (glass_look(op->w->rt->glass, &ask, &o)) {
+	case GLASS_NONE:
+		return wait_for_opening(op, &ask, rule);
+	case GLASS_OVER:
+		refuse(&e, REFUSE_ACCESS,
+		       "the time of break_glass \"%s\" (%s:%d) is over; "
+		       "another emergency is another opening",
+		       rule->name, rule->file, rule->line);
+		return op_refuse(op, &e);
+	case GLASS_OPEN:
+		break;
+	}
+	if (o.first)
+		notes_break_glass(op->w, op, o.id);
+	*out = (struct access_opening){rule, op->context->glass->patient};
+	return NEXT;
+}
+
 /* ---- the decision ------------------------------------------------------- */
 
 static enum next
-decide(struct op *op)
+decide(struct op *op, const struct access_opening *opening)
 {
 	struct permit_ask ask = {.rules = op->rules,
 				 .snapshot = catalog_current(op->w->catalog),
 				 .scope = op->w->scope,
 				 .context = op->context,
 				 .now_s = op_now_s(op),
+				 .opening = opening,
 				 .worker = op->w->index};
 	struct err e;
 
@@ -149,12 +217,17 @@ decide(struct op *op)
 enum next
 op_allow(struct op *op)
 {
+	struct access_opening opening = {NULL, NULL};
 	enum next n;
 
 	if (op_is_free(op) || op->rules->access == NULL)
 		return NEXT;
 	n = op_need_catalog(op);
 	if (n == NEXT)
+		n = look_at_glass(op, &opening);
+	if (n == NEXT)
 		n = count(op);
-	return n == NEXT ? decide(op) : n;
+	if (n == NEXT)
+		n = decide(op, opening.glass != NULL ? &opening : NULL);
+	return n;
 }

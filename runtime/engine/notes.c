@@ -285,6 +285,31 @@ notes_access_fault(struct worker *w, const char *text)
 }
 
 void
+notes_break_glass(struct worker *w, const struct op *op, const char *opening)
+{
+	const struct context *c = op->context;
+	const struct log_value values[] = {
+		LOG_STR("rule", c->glass->rule), LOG_STR("user", c->user),
+		LOG_STR("tenant", c->tenants[0].id),
+		LOG_INT("generation", (int64_t)op->rules->id),
+		LOG_STR("opening", opening)};
+	struct log_site site = {0};
+
+	if (log_wants(&w->rt->log, LOG_AT_WARN))
+		log_put(&w->rt->log, &site,
+			&(struct log_event){LOG_AT_WARN, "guard", "break glass",
+					    values, 5});
+	if (events_wanted(w->rt->events, EVENT_ACCESS_BREAK_GLASS))
+		raise_op(w, EVENT_ACCESS_BREAK_GLASS, op,
+			 json_pack("{so so so sI ss}", "rule",
+				   event_text(c->glass->rule), "user",
+				   event_text(c->user), "tenant",
+				   event_text(c->tenants[0].id), "generation",
+				   (json_int_t)op->rules->id, "opening",
+				   opening));
+}
+
+void
 notes_op(struct worker *w, const struct op *op)
 {
 	note_slow(w, op);

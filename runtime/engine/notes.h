@@ -30,6 +30,11 @@ void notes_pool(void *arg, enum pool_note n, const char *text);
  * told once in a while. */
 void notes_access_fault(struct worker *w, const char *text);
 
+/* Somebody opened a patient's rows in an emergency: in the log whatever its
+ * limit, and as an event.  Whose rows and why is in the journal alone. */
+void notes_break_glass(struct worker *w, const struct op *op,
+		       const char *opening);
+
 /* An operation has ended: was it slow, did it fail? */
 void notes_op(struct worker *w, const struct op *op);
 

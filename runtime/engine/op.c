@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "catalog.h"
+#include "glass.h"
 #include "egress_map.h"
 #include "permit.h"
 #include "scope.h"
@@ -497,6 +498,7 @@ let_go(struct op *op)
 	catalog_unwait(&op->wait);
 	barrier_unwait(&op->bwait);
 	study_drop(&op->study);
+	glass_drop(&op->glass);
 	loop_timer_stop(&op->nap);
 	if (op->in_pool && pool_withdraw(op->pool, &op->job))
 		op->in_pool = false;

@@ -34,6 +34,7 @@
 #include "stmt.h"
 #include "worker.h"
 
+struct glass_job;
 struct permit;
 struct scoped;
 struct study;
@@ -107,6 +108,7 @@ struct op {
 	struct barrier_wait bwait;
 	struct egress_map *egress; /* pinned: whose rows may leave, or NULL */
 	struct study *study;	   /* of its long text, or NULL */
+	struct glass_job *glass;   /* an emergency is being opened, or NULL */
 	struct permit *permit;	   /* pinned: what access rules say, or NULL */
 	struct scoped *scoped;	   /* pinned: how it was scoped, or NULL */
 

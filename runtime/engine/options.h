@@ -150,6 +150,8 @@ X(system_pool_max, INT, "LUNATE_SYSTEM_POOL_MAX", "10", 1, 10000, "", "guard", \
   "most connections for db:as_system, beside those of pool_max") \
 X(raw, BOOL, "LUNATE_RAW", "false", 0, 1, "", "guard", \
   "lets db:raw work: past cache and optimizer, never past isolation") \
+X(break_glass_journal, TEXT, "LUNATE_BREAK_GLASS_JOURNAL", "", 1, 4096, "", "guard", \
+  "file in which each opening of db:break_glass stands before it opens; not set: break_glass.jsonl in state_dir") \
 X(audit_retention, TIME, "AUDIT_RETENTION_DAYS,LUNATE_AUDIT_RETENTION", "2555", QUANTITY_DAY, OPTION_LONG, "d", "guard", \
   "no audit record younger than this is ever removed, whatever a policy says") \
 X(encryption_enabled, BOOL, "ENCRYPTION_ENABLED,LUNATE_ENCRYPTION_ENABLED", "true", 0, 1, "", "guard", \

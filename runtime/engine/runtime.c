@@ -6,6 +6,7 @@
 
 #include "closed.h"
 #include "decided.h"
+#include "glass.h"
 #include "mem.h"
 #include "notes.h"
 #include "op.h"
@@ -128,6 +129,22 @@ read_url(struct runtime *rt, struct err *e)
 	return 0;
 }
 
+/* The journal lies where other things of this user do, if nobody says where. */
+static void
+make_glass(struct runtime *rt)
+{
+	const struct config *c = &rt->config;
+	struct str path;
+
+	str_init(&path);
+	if (c->break_glass_journal != NULL)
+		str_add(&path, c->break_glass_journal);
+	else if (c->state_dir != NULL)
+		str_addf(&path, "%s/break_glass.jsonl", c->state_dir);
+	rt->glass = glass_new(path.len > 0 ? path.at : NULL);
+	str_fini(&path);
+}
+
 #define EVENTS_ROOM 1000
 
 static void
@@ -137,6 +154,7 @@ make_events(struct runtime *rt, struct loop *loop)
 
 	rt->opened_us = loop_now_us(loop);
 	rt->rates = rates_new(seed);
+	make_glass(rt);
 	rt->events = events_new(rt->config.application_name != NULL
 					? rt->config.application_name
 					: "lunate",
@@ -326,6 +344,7 @@ runtime_unpin(struct runtime **prt)
 	decided_free(&rt->decided);
 	rules_source_fini(&rt->rules);
 	rates_free(&rt->rates);
+	glass_free(&rt->glass);
 	events_free(&rt->events);
 	budget_fini(&rt->budget);
 	free_runtime(rt);

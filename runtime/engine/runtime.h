@@ -34,6 +34,7 @@
 #include "worker.h"
 
 struct closed;
+struct glass;
 struct op;
 struct policies;
 struct rates;
@@ -49,6 +50,7 @@ struct runtime {
 	struct decided *decided;   /* to decide again under other rules */
 	struct shadow shadow;
 	struct rates *rates; /* operations that access.lua limits */
+	struct glass *glass; /* emergencies */
 	struct pgurl *url;
 	struct pool_rules pool_rules;
 	struct pool_target target;

@@ -41,8 +41,9 @@ struct whole {
 /* ---- fields ------------------------------------------------------------- */
 
 static const char *const names[] = {
-	"tenant", "user",   "roles",   "location", "locations", "clinic_tz",
-	"ip",	  "device", "purpose", "trace",	   "audit",	"system"};
+	"tenant",    "user",   "roles",	     "location", "locations",
+	"clinic_tz", "ip",     "device",     "purpose",	 "trace",
+	"audit",     "system", "break_glass"};
 
 #define NNAMES (sizeof(names) / sizeof(*names))
 
@@ -403,6 +404,65 @@ check_system(struct whole *w)
 		       : bad(w->e, "system", "a reason, not blanks");
 }
 
+/* ---- an emergency ------------------------------------------------------- */
+
+#define REASON_WORDS 3
+
+static unsigned
+words(const char *text)
+{
+	unsigned n = 0;
+
+	while (*(text += strspn(text, " \t\r\n")) != 0) {
+		text += strcspn(text, " \t\r\n");
+		n++;
+	}
+	return n;
+}
+
+static int
+take_glass_text(struct whole *w, const char *field, const char **out)
+{
+	json_t *v = json_object_get(json_object_get(w->all, "break_glass"),
+				    field);
+
+	if (!json_is_string(v) || json_string_length(v) == 0)
+		return err_set(w->e, LUNATE_EINVAL,
+			       "the context's break_glass wants rule, patient "
+			       "and reason, and may have an id: texts that are "
+			       "not empty");
+	*out = keep(w, json_string_value(v), json_string_length(v));
+	return 0;
+}
+
+static int
+take_glass(struct whole *w)
+{
+	json_t *v = json_object_get(w->all, "break_glass");
+	bool named = json_object_get(v, "id") != NULL;
+	struct context_glass *g;
+
+	if (v == NULL)
+		return 0;
+	if (json_object_size(v) != 3u + named)
+		return bad(w->e, "break_glass", "rule, patient, reason, id");
+	g = arena_new(&w->arena, sizeof(*g));
+	if (take_glass_text(w, "rule", &g->rule) < 0 ||
+	    take_glass_text(w, "patient", &g->patient) < 0 ||
+	    take_glass_text(w, "reason", &g->reason) < 0 ||
+	    (named && take_glass_text(w, "id", &g->id) < 0))
+		return w->e->code;
+	if (words(g->reason) < REASON_WORDS)
+		return bad(w->e, "break_glass.reason",
+			   "a reason, of three words or more");
+	if (w->c.user == NULL || w->c.ntenants != 1)
+		return err_set(w->e, LUNATE_EINVAL,
+			       "an emergency (break_glass) is a user's, in one "
+			       "clinic: the context wants user and one tenant");
+	w->c.glass = g;
+	return 0;
+}
+
 static int
 take_all(struct whole *w)
 {
@@ -421,7 +481,8 @@ take_all(struct whole *w)
 	    take_text(w, "device", &c->device) < 0 ||
 	    take_text(w, "purpose", &c->purpose) < 0 ||
 	    take_text(w, "trace", &c->trace) < 0 ||
-	    take_text(w, "system", &c->system) < 0 || check_system(w) < 0)
+	    take_text(w, "system", &c->system) < 0 || check_system(w) < 0 ||
+	    take_glass(w) < 0)
 		return w->e->code;
 	make_array(w);
 	find_forms(w);

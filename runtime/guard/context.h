@@ -7,7 +7,9 @@
  *	{"tenant": "id" or ["id", ...], "user": "...", "roles": ["..."],
  *	 "location": "...", "locations": ["..."], "clinic_tz": "Europe/Berlin",
  *	 "ip": "...", "device": "...", "purpose": "...", "trace": "...",
- *	 "audit": {...}, "system": "the reason"}
+ *	 "audit": {...}, "system": "the reason",
+ *	 "break_glass": {"rule": "...", "patient": "...", "reason": "...",
+ *			 "id": "..."}}
  *
  * All fields are optional; a number as tenant is its decimal text; "roles" and
  * "locations" may be one text.  A field of another name or kind is refused: a
@@ -42,6 +44,12 @@ enum context_form {
 	CONTEXT_TEXT = 8,
 };
 
+/* An emergency: a rule of access.lua, whose rows, and why, in some words. */
+struct context_glass {
+	const char *rule, *patient, *reason;
+	const char *id; /* tells this opening from another; or NULL */
+};
+
 struct context {
 	unsigned magic;
 #define CONTEXT_MAGIC 0xc047e870
@@ -68,6 +76,7 @@ struct context {
 	const char *const *roles;
 	const char *const *locations; /* where the user works */
 	const char *system;	      /* the reason it is as_system, or NULL */
+	const struct context_glass *glass; /* or NULL */
 };
 
 /* LUNATE_EINVAL: what is wrong with which field, never its value. */

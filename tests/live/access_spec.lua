@@ -363,3 +363,147 @@ describe("a limit of operations", function()
     assert(read("x", { user = "u2" }))
   end)
 end)
+
+local GLASS = [[
+role "doctor" {}
+role "nurse" {}
+permit "visits" { role = { "doctor", "nurse" }, action = "read",
+  on = "visits" }
+break_glass "crash" { role = "doctor", opens = { "patients", "visits" },
+  patient = { patients = "id", visits = "id" }, lasts = seconds(%d),
+  never = "delete", review_within = hours(1) }
+forbid "not at night" { action = "any", on = "patients",
+  when = all { ctx.device:known(), ctx.device:eq("night") } }
+]]
+
+describe("break glass", function()
+  local journal
+
+  local function open_glass(name, lasts, options)
+    folder = sh.tmpdir()
+    journal = sh.tmpdir() .. "/journal"
+    save("isolation", ISOLATION)
+    save("access", GLASS:format(lasts or 600))
+    local all = { policies = folder, schema = "healthcare",
+      break_glass_journal = journal }
+    for k, v in pairs(options or {}) do
+      all[k] = v
+    end
+    db = live.open(url(name), all)
+  end
+
+  local function broken(fn, glass, who)
+    local all = { rule = "crash", patient = 1, reason = "found on the floor" }
+    for k, v in pairs(glass or {}) do
+      all[k] = v
+    end
+    return as("doctor", function()
+      return db:break_glass(all, fn)
+    end, who)
+  end
+
+  local function names(c)
+    local rows, err = c:query("select * from patients order by id")
+    return rows and column(rows, "name"), err
+  end
+
+  it("opens one patient's rows, in the own clinic alone", function()
+    open_glass "glass_rows"
+    as("doctor", function(c)
+      live.refused("denied", names(c))
+    end)
+    assert.equal("Ada", broken(names))
+    assert.equal("", broken(names, { patient = 3 }))
+    assert.equal("Ada", broken(names))
+    as("doctor", function(c)
+      live.refused("denied", names(c))
+    end)
+    broken(function(c)
+      assert.equal(1, c:exec("update patients set note = 'seen'"))
+      live.refused("denied", c:exec("delete from patients"))
+      assert.equal(2, #assert(c:query("select * from visits")))
+    end)
+  end)
+
+  it("stands in the journal before it opens, and is told", function()
+    open_glass "glass_journal"
+    local told
+    local stop = db:on("access.break_glass", function(e) told = e end)
+    assert.equal("Ada", broken(function(c)
+      names(c)
+      return names(c)
+    end))
+    live.until_(function()
+      lunate.sleep(0.01)
+      return told
+    end, 10, "the event")
+    assert.equal("u", told.payload.user)
+    assert.equal("crash", told.payload.rule)
+    live.hides(told.payload, "floor", "Ada")
+    local text = sh.read(journal)
+    assert.equal(1, select(2, text:gsub("\n", "")))
+    live.says(text, '"reason":"found on the floor"', '"patient":"1"',
+      told.payload.opening)
+    stop()
+  end)
+
+  it("opens nothing when the journal cannot be written", function()
+    open_glass "glass_full"
+    local core = require "lunate.core"
+    core.fault("journal.write=always")
+    local rows, err = broken(names)
+    core.fault("")
+    assert.is_nil(rows)
+    live.says(err, "denied", "nothing was opened", "No space")
+    assert.equal("Ada", broken(names))
+  end)
+
+  it("lifts no forbid, and is for the roles that are listed", function()
+    open_glass "glass_forbid"
+    live.says(live.refused("denied", broken(names, {}, { roles = "nurse" })),
+      "other roles")
+    live.says(live.refused("denied", broken(names, { rule = "crush" })),
+      "no break_glass")
+    assert.is_nil((io.open(journal)))
+    live.says(live.refused("denied", broken(names, {}, { device = "night" })),
+      "not at night")
+  end)
+
+  it("wants a user, one clinic, and a reason of some words", function()
+    open_glass "glass_reason"
+    assert.has_error(function() broken(names, { reason = "because" }) end)
+    assert.has_error(function()
+      db:break_glass({ rule = "crash", patient = 1, reason = "a b c" }, names)
+    end)
+    assert.has_error(function() broken(names, {}, { tenant = { A, B } }) end)
+  end)
+
+  it("is over when its time has passed", function()
+    open_glass("glass_over", 1)
+    broken(function(c)
+      assert.equal("Ada", names(c))
+      live.until_(function()
+        local _, err = names(c)
+        return err and err.message:find("is over", 1, true)
+      end, 10, "the end")
+    end)
+    assert.equal("Ada", broken(names))
+  end)
+
+  it("is not nested in another, and left by who becomes another", function()
+    open_glass "glass_nested"
+    broken(function(c)
+      assert.equal("Ada", names(c))
+      assert.has_error(function()
+        db:break_glass({ rule = "crash", patient = 2,
+          reason = "the one next to it" }, names)
+      end)
+      db:break_glass({ rule = "crash", patient = 1, reason = "x" },
+        function(inner) assert.equal("Ada", names(inner)) end)
+      db:with_context({ user = "other" }, function(other)
+        live.refused("denied", names(other))
+      end)
+    end)
+    assert.equal(1, select(2, sh.read(journal):gsub("\n", "")))
+  end)
+end)

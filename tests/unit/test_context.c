@@ -121,6 +121,36 @@ locations_and_a_time_zone_are_carried(void **state)
 	refused("{\"clinic_tz\":60}", "clinic_tz");
 }
 
+#define GLASS(more) \
+	"{\"tenant\":\"a\",\"user\":\"u\",\"break_glass\":{" more "}}"
+
+static void
+an_emergency_has_rule_patient_and_a_reason_in_words(void **state)
+{
+	struct context *c = made(
+		GLASS("\"rule\":\"r\",\"patient\":\"p\",\"reason\":"
+		      "\"found on floor\",\"id\":\"1\""));
+
+	assert_string_equal(c->glass->rule, "r");
+	assert_string_equal(c->glass->patient, "p");
+	assert_string_equal(c->glass->reason, "found on floor");
+	assert_string_equal(c->glass->id, "1");
+	context_unpin(&c);
+	refused(GLASS("\"rule\":\"r\",\"patient\":\"p\",\"reason\":"
+		      "\" two  words \""),
+		"three words");
+	refused(GLASS("\"rule\":\"r\",\"reason\":\"a b c\""), "break_glass");
+	refused(GLASS("\"rule\":\"r\",\"patient\":7,\"reason\":\"a b c\""),
+		"break_glass");
+	refused(GLASS("\"rule\":\"r\",\"patient\":\"p\",\"reason\":"
+		      "\"a b c\",\"for\":\"x\""),
+		"break_glass");
+	refused("{\"tenant\":\"a\",\"break_glass\":\"x\"}", "break_glass");
+	refused("{\"tenant\":\"a\",\"break_glass\":{\"rule\":\"r\","
+		"\"patient\":\"p\",\"reason\":\"a b c\"}}",
+		"user");
+}
+
 static void
 tenants_are_sorted_and_each_there_once(void **state)
 {
@@ -485,6 +515,7 @@ main(void)
 		T(all_fields_are_there),
 		T(all_fields_are_optional),
 		T(roles_may_be_one_text_or_none),
+		T(an_emergency_has_rule_patient_and_a_reason_in_words),
 		T(locations_and_a_time_zone_are_carried),
 		T(tenants_are_sorted_and_each_there_once),
 		T(a_number_as_tenant_is_its_decimal_text),
