@@ -77,6 +77,7 @@
 ---@field system_url string?
 ---@field system_role string?
 ---@field system_pool_max integer?
+---@field break_glass_journal string? default break_glass.jsonl in state_dir
 ---@field raw boolean?
 ---@field audit_retention number|string?
 ---@field encryption_enabled boolean?
