@@ -156,6 +156,14 @@ barrier_lost(struct barrier *b)
 {
 	OBJ_CHECK(b, BARRIER_MAGIC);
 	b->era++;
+	op_look_again(b->w);
+}
+
+uint64_t
+barrier_era(const struct barrier *b)
+{
+	OBJ_CHECK(b, BARRIER_MAGIC);
+	return b->era;
 }
 
 const struct err *

@@ -68,6 +68,9 @@ const struct err *barrier_err(const struct barrier *b);
 void barrier_doubt(struct barrier *b);
 void barrier_lost(struct barrier *b);
 
+/* Grows with every loss. */
+uint64_t barrier_era(const struct barrier *b);
+
 /* The map of these rules (ON): of the schema as it is known now, or was last;
  * NULL: it never was.  Borrowed until the loop turns. */
 struct egress_map *barrier_egress(struct barrier *b, struct rules *r);

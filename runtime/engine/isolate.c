@@ -15,6 +15,7 @@
 #include "refusal.h"
 #include "runtime.h"
 #include "scope.h"
+#include "tx.h"
 
 /* An operation waits so often for what is known of the database. */
 #define LOOKS 4
@@ -323,6 +324,7 @@ scope_known(struct op *op)
 	if (op->rules->isolation.state == ISOLATION_CLOSED)
 		return scope_it(op, NULL);
 	op_look_out(op);
+	op->era = barrier_era(op->w->barrier);
 	closed = barrier_closed(op->w->barrier, op->rules);
 	if (closed != NULL)
 		return scope_it(op, closed);
@@ -347,28 +349,54 @@ op_scope(struct op *op)
 	return n == NEXT ? scope_known(op) : n;
 }
 
+/* Is what was known when it was scoped still what is known?  A transaction
+ * that has its connection goes on there. */
+static bool
+is_fresh(const struct op *op)
+{
+	return op->scoped == NULL ||
+	       op->rules->isolation.state != ISOLATION_ON ||
+	       op->rules->isolation.mode == ISOLATION_REWRITE ||
+	       op->era == barrier_era(op->w->barrier) ||
+	       (op->tx != NULL && op->tx->member != NULL);
+}
+
 enum next
 op_still_open(struct op *op)
 {
 	struct closed *closed;
 	enum next n;
 
-	if (op->attempts == 0 || op->scoped == NULL || op->tx != NULL ||
-	    op->rules->isolation.state != ISOLATION_ON)
+	if (is_fresh(op))
 		return NEXT;
 	n = op_need_catalog(op);
 	if (n != NEXT)
 		return n;
 	closed = barrier_closed(op->w->barrier, op->rules);
-	if (closed != NULL && closed_id(closed) == op->scoped->closed)
-		return NEXT;
 	if (closed == NULL && op->looks < LOOKS)
 		return wait_barrier(op);
-	return op_refuse_code(
-		op, LUNATE_ELOST,
-		"the connection was lost, and what may be touched "
-		"in the database changed meanwhile; nothing was "
-		"done");
+	if (closed == NULL || closed_id(closed) != op->scoped->closed)
+		return op_refuse_code(
+			op, LUNATE_ELOST,
+			"the connection was lost, and what may be touched in "
+			"the database changed meanwhile; nothing was done");
+	op->era = barrier_era(op->w->barrier);
+	return NEXT;
+}
+
+void
+op_look_again(struct worker *w)
+{
+	LIST_EACH (link, &w->ops) {
+		struct op *op = LIST_ENTRY(link, struct op, link);
+
+		if (!op->in_pool || is_fresh(op) ||
+		    !pool_withdraw(op->pool, &op->job))
+			continue;
+		op->in_pool = false;
+		op->step = LEASE;
+		loop_defer(w->loop, LOOP_TASKS, &op->next);
+	}
 }
 
 int

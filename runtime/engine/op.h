@@ -95,15 +95,16 @@ struct op {
 	struct loop_timer timer; /* deadline */
 	struct loop_timer nap;	 /* before a retry */
 	int64_t began_us;
-	bool read;		  /* proven */
-	bool solo;		  /* after a failure: not in company again */
-	bool in_pool;		  /* job waits in the pool */
-	bool asked;		  /* the catalog, once */
-	bool starting;		  /* inside op_start() */
-	bool interrupted;	  /* op_interrupt() was called */
-	bool bound;		  /* tenants' rows: looked at when they leave */
-	bool breached;		  /* rows of somebody else were withheld */
-	unsigned char looks;	  /* waits for what is known of the database */
+	bool read;	     /* proven */
+	bool solo;	     /* after a failure: not in company again */
+	bool in_pool;	     /* job waits in the pool */
+	bool asked;	     /* the catalog, once */
+	bool starting;	     /* inside op_start() */
+	bool interrupted;    /* op_interrupt() was called */
+	bool bound;	     /* tenants' rows: looked at when they leave */
+	bool breached;	     /* rows of somebody else were withheld */
+	unsigned char looks; /* waits for what is known of the database */
+	uint64_t era;	     /* of that (barrier_era), when it was scoped */
 	struct catalog_wait wait; /* for the catalog */
 	struct barrier_wait bwait;
 	struct egress_map *egress; /* pinned: whose rows may leave, or NULL */
@@ -133,6 +134,9 @@ void op_cancel(struct op *op, enum err_code code);
  * connection is of use afterwards and what it did is known.  False: just now
  * the server cannot be asked; try again.  Harmless when it has ended. */
 bool op_interrupt(struct op *op);
+
+/* A connection was lost: what waits for one asks again what may be touched. */
+void op_look_again(struct worker *w);
 
 /* As op_cancel, with done() called inside: the worker ends. */
 void op_end_now(struct op *op, const struct err *why);

@@ -54,8 +54,8 @@ enum next op_scope(struct op *op);
 /* Nobody's rows: isolation is off, or it is ours, or as system. */
 bool op_is_free(const struct op *op);
 
-/* Before a statement is sent once more: behind a new connection there may be
- * another server, and what the first one kept is not what that one keeps. */
+/* Before a statement is sent: behind a connection that was made since it was
+ * scoped there may be another server, which keeps something else. */
 enum next op_still_open(struct op *op);
 
 /* Waits for the first look at the schema, once; refuses without one. */

@@ -97,6 +97,7 @@ settle_lost(struct op *op)
 			    !(r->maybe_ran || (op->stmt->flags & STMT_ALONE));
 
 	op->solo = true;
+	barrier_lost(op->w->barrier); /* the pool tells it later */
 	if (nothing_done && may_retry(op))
 		return AGAIN;
 	op->err = r->err;

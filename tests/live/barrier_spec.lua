@@ -268,6 +268,54 @@ describe("mode rls", function()
   end)
 end)
 
+describe("a read whose connection was lost", function()
+  -- `meanwhile` happens while it runs; then its connection is ended.
+  local function read(meanwhile, opts)
+    save(RULES .. 'functions { add = { "pg_sleep" } }')
+    policies()
+    local db = open(opts)
+    assert.equal(2, count(db, A, "visits"))
+    local task = lunate.spawn(function()
+      return db:with_tenant(A, function(c)
+        return c:query("select n, pg_sleep(0.3) from visits")
+      end)
+    end)
+    live.until_(function()
+      return server:psql("select count(*) from pg_stat_activity where "
+        .. "query like '%pg_sleep(0.3)%' and state = 'active' and usename = '"
+        .. ROLE .. "'", NAME) == "1"
+    end)
+    meanwhile(db)
+    server:psql("select pg_terminate_backend(pid) from pg_stat_activity "
+      .. "where usename = '" .. ROLE .. "'", NAME)
+    return task:join()
+  end
+
+  it("is sent once more when the next one keeps the same", function()
+    local rows, err = read(function() end)
+    assert(rows, tostring(err))
+    assert.equal(2, #rows)
+  end)
+
+  it("is not, when the next one does not", function()
+    live.says(live.refused("connection_lost", read(function()
+      server:psql("update lunate.policy_state set digest = 'other' "
+        .. "where name = 'visits'", NAME)
+    end)), "meanwhile")
+  end)
+
+  it("lets what waits behind it ask anew", function()
+    local behind
+    read(function(db)
+      behind = lunate.spawn(count, db, A, "visits")
+      live.until_(function() return db:pool_metrics().waiting == 1 end)
+      server:psql("update lunate.policy_state set digest = 'other' "
+        .. "where name = 'visits'", NAME)
+    end, { pool_max = 1 })
+    live.says(live.refused("connection_lost", behind:join()), "meanwhile")
+  end)
+end)
+
 describe("what leaves", function()
   local core = require "lunate.core"
 
