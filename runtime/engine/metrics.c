@@ -5,6 +5,7 @@
 
 #include "events.h"
 #include "op.h"
+#include "refusal.h"
 #include "runtime.h"
 
 /* ---- a rate ------------------------------------------------------------- */
@@ -69,6 +70,9 @@ metrics_count(struct runtime *rt, const struct op *op)
 	rate_add(&n->rate, op->began_us + op->took_us);
 	stat_hist_add(&n->query_time, op->took_us);
 	count_wait(n, op);
+	if (op->err.code == LUNATE_EDENIED &&
+	    refusal_of(&op->err) != REFUSALS_N)
+		stat_add(&n->refused, 1);
 	if (op->err.code != 0)
 		stat_add(&n->failed, 1);
 	else if (op->rows != NULL)
@@ -126,6 +130,8 @@ read_counts(const struct counts *n, int64_t now_us, struct metrics *m)
 	m->slow_queries = (double)stat_read(&n->slow);
 	m->critical_queries = (double)stat_read(&n->critical);
 	m->rows = (double)stat_read(&n->rows);
+	m->refused = (double)stat_read(&n->refused);
+	m->policy_failures = (double)stat_read(&n->policy_failures);
 	m->queries_per_second = rate_per_second(&n->rate, now_us);
 	m->average_query_time = stat_hist_mean(&n->query_time) / 1e3;
 	m->p50_query_time = percentile_ms(&n->query_time, 0.5);
@@ -135,6 +141,16 @@ read_counts(const struct counts *n, int64_t now_us, struct metrics *m)
 	m->average_wait_time = stat_hist_mean(&n->wait_time) / 1e3;
 	m->p95_wait_time = percentile_ms(&n->wait_time, 0.95);
 	m->p99_wait_time = percentile_ms(&n->wait_time, 0.99);
+}
+
+static uint64_t
+generation(struct runtime *rt)
+{
+	struct rules *r = rules_pin(&rt->rules);
+	uint64_t id = r->id;
+
+	rules_unpin(&r);
+	return id;
 }
 
 void
@@ -149,6 +165,7 @@ metrics_read(struct worker *w, struct metrics *out)
 	*out = (struct metrics){0};
 	read_pool(w, out);
 	read_counts(&rt->counts, now_us, out);
+	out->policy_generation = (double)generation(rt);
 	out->events = (double)events_raised(rt->events);
 	out->events_lost = (double)events_lost(rt->events);
 	out->uptime = (double)(now_us - rt->opened_us) / 1e6;

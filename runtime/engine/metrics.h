@@ -36,6 +36,10 @@ struct worker;
 	  "operations above slow_query_threshold") \
 	X(COUNT, critical, "lunate_queries_critical_total", "1", \
 	  "operations above critical_query_threshold") \
+	X(COUNT, refused, "lunate_queries_refused_total", "1", \
+	  "operations that the policies refused") \
+	X(COUNT, policy_failures, "lunate_policy_failures_total", "1", \
+	  "functions of policy files that failed") \
 	X(COUNT, rows, "lunate_rows_total", "1", \
 	  "rows read into results") \
 	X(HIST, query_time, "lunate_query_time", "us", \
@@ -79,6 +83,9 @@ struct worker;
 	X(average_wait_time, "ms", "until a connection was there and the statement sent") \
 	X(p95_wait_time, "ms", "95 % of all operations waited no longer") \
 	X(p99_wait_time, "ms", "99 % of all operations waited no longer") \
+	X(refused, "operations", "operations that the policies refused") \
+	X(policy_generation, "generation", "number of the rules in force") \
+	X(policy_failures, "failures", "functions of policy files that failed, access.lua aside") \
 	X(events, "events", "events that somebody was told of") \
 	X(events_lost, "events", "events that a listener was too slow for") \
 	X(uptime, "s", "since the runtime was opened")

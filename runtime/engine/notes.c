@@ -331,13 +331,14 @@ notes_failed(struct worker *w, const struct notes_failure *f)
 	log_warn(&w->rt->log, "policy", "a function of a policy file failed",
 		 LOG_STR("file", file),
 		 LOG_INT("generation", (int64_t)f->generation),
-		 LOG_STR("why", f->why->text));
+		 LOG_INT("us", f->took_us), LOG_STR("why", f->why->text));
 	if (!events_wanted(w->rt->events, EVENT_POLICY_FAILED))
 		return;
 	raise_event(w, EVENT_POLICY_FAILED, NULL,
-		    json_pack("{sI ss so}", "generation",
-			      (json_int_t)f->generation, "file", file,
-			      "message", event_text(f->why->text)));
+		    json_pack("{sI ss sf so}", "generation",
+			      (json_int_t)f->generation, "file", file, "took",
+			      (double)f->took_us / 1e3, "message",
+			      event_text(f->why->text)));
 }
 
 /* ---- isolation ---------------------------------------------------------- */

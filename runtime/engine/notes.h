@@ -20,6 +20,7 @@ struct worker;
 struct notes_failure {
 	unsigned file; /* place in vocab_files */
 	uint64_t generation;
+	int64_t took_us;
 	const struct err *why;
 };
 

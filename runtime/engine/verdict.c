@@ -8,14 +8,16 @@
 #include "runtime.h"
 
 static void
-failed(struct op *op, unsigned function, const struct err *e)
+failed(struct op *op, unsigned function, int64_t began_us, const struct err *e)
 {
 	const struct notes_failure f = {
 		.file = hooks_file(op->rules->hooks, function),
 		.generation = op->rules->id,
+		.took_us = loop_clock_us() - began_us,
 		.why = e,
 	};
 
+	stat_add(&op->w->rt->counts.policy_failures, 1);
 	notes_failed(op->w, &f);
 	if (op->w->rt->policies != NULL)
 		policies_failed(op->w->rt->policies, op->rules->id, f.file);
@@ -25,11 +27,13 @@ int
 verdict_ask(struct op *op, struct hook_ask *ask, struct hook_answer *out,
 	    struct err *e)
 {
+	int64_t began_us = loop_clock_us();
+
 	ask->worker = op->w->index;
 	ask->context = op->context;
 	err_clear(e);
 	if (hooks_ask(op->rules->hooks, ask, out, e) < 0)
-		failed(op, ask->function, e);
+		failed(op, ask->function, began_us, e);
 	return e->code;
 }
 
@@ -102,6 +106,6 @@ verdict_retries(struct op *op)
 		"retries of class \"%s\" gave what is no whole number from 0 "
 		"to %d",
 		class_words[op->cls], RULES_RETRIES);
-	failed(op, c->retries_by, &e);
+	failed(op, c->retries_by, loop_clock_us(), &e);
 	return c->retries;
 }

@@ -1,12 +1,14 @@
 # The long runs: `make prove [T=cancel]` runs what has a long form, with it, and
 # prints its figures: specs of tests/live, and C tests by a name of their own.
 
-PROVE := cancel spike faults context values rows soak two-worlds \
+PROVE := reload hostile cancel spike faults context values rows soak two-worlds \
 	adversarial
 
 # T=name is unit/test_$(PROVE_name).
-PROVE_UNIT := mutants
+PROVE_UNIT := mutants hooks generations
 PROVE_mutants := check_mutants
+PROVE_hooks := hook
+PROVE_generations := policies
 
 PROVE_SPECS = $(filter-out $(PROVE_UNIT),$(if $(T),$(T),$(PROVE)))
 PROVE_PROGRAMS = $(foreach t,$(filter $(PROVE_UNIT),\

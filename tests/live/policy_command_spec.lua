@@ -172,6 +172,24 @@ describe("lunate policy, of a runtime that runs,", function()
     refused("is not there", "diff", "/nowhere/at/all")
   end)
 
+  it("says the generation where it tells of an operation", function()
+    start { LUNATE_LOG_LEVEL = "info" }
+    wait.until_(function() return p:err():find "statement refused" end, 20,
+      "a refusal")
+    assert.truthy(p:err():find("statement refused why=unknown%-table "
+      .. "generation=2 sql="), p:err())
+    local r = sh.run { sh.build .. "/lunate", "ctl", "metrics",
+      env = { XDG_STATE_HOME = state } }
+    assert.truthy(r.out:find "policy_generation%s+2", r.out)
+    assert.truthy(r.out:find "refused%s+[1-9]", r.out)
+    save(folder, "isolation", RULES .. NOTES)
+    wait.until_(function()
+      return json("list").generation == 3
+    end, 20, "the next generation")
+    assert.truthy(sh.run { sh.build .. "/lunate", "ctl", "metrics",
+      env = { XDG_STATE_HOME = state } }.out:find "policy_generation%s+3")
+  end)
+
   it("has a shadow decide beside the rules in force", function()
     start()
     local other = sh.tmpdir()
