@@ -122,7 +122,7 @@ text_val(const char *text)
 	return (struct pgval){text, (int)strlen(text), false};
 }
 
-/* ---- the two questions -------------------------------------------------- */
+/* ---- the questions ------------------------------------------------------ */
 
 static void
 begin(struct lints *l, struct worker *w, void (*done)(struct op *op))
@@ -155,13 +155,58 @@ ask_lints(struct lints *l, struct worker *w)
 	l->vals[0] = text_val(l->rules);
 	l->vals[1] = text_val(mode_word(l->of->mode));
 	l->vals[2] = text_val(tenant_type_name(r->type));
+	l->vals[3] = text_val(l->sealed || !l->of->seal ? "t" : "f");
 	lints_sql(&l->sql);
 	begin(l, w, on_lints);
 	l->op.sql = l->sql.at;
 	l->op.len = l->sql.len;
 	l->op.vals = l->vals;
-	l->op.nvals = 3;
+	l->op.nvals = 4;
 	l->op.prelude = path_sql;
+	op_start(&l->op);
+}
+
+/* Is a context as it is sealed here a good one there? */
+static const char seal_sql[] = "SELECT lunate.tenants() IS NOT NULL";
+
+static bool
+is_true(const struct op *op)
+{
+	size_t len;
+	const char *cell;
+
+	if (op->err.code != 0 || op->rows == NULL || rows_count(op->rows) != 1)
+		return false;
+	cell = rows_cell(op->rows, 0, 0, &len);
+	return cell != NULL && cell[0] == 't';
+}
+
+/* Without the function it is not, which is no failure. */
+static void
+on_seal(struct op *op)
+{
+	struct lints *l = CONTAINER_OF(op, struct lints, op);
+	struct worker *w = op->w;
+
+	if (op->err.code != 0 && op->err.code != LUNATE_EUNDEFINED) {
+		l->done(l);
+		return;
+	}
+	l->sealed = is_true(op);
+	op_fini(op);
+	ask_lints(l, w);
+}
+
+static void
+ask_seal(struct lints *l, struct worker *w)
+{
+	struct err e;
+
+	begin(l, w, on_seal);
+	l->op.sql = seal_sql;
+	l->op.len = strlen(seal_sql);
+	if (context_new("{}", 2, &l->op.context, &e) < 0)
+		obj_panic(__FILE__, __LINE__, "a context of nobody");
 	op_start(&l->op);
 }
 
@@ -178,7 +223,10 @@ on_state(struct op *op)
 	}
 	l->rules = rules_json(l->of, op->err.code == 0 ? op->rows : NULL);
 	op_fini(op);
-	ask_lints(l, w);
+	if (l->of->seal)
+		ask_seal(l, w);
+	else
+		ask_lints(l, w);
 }
 
 void

@@ -2,7 +2,8 @@
  *
  * lints - does the live database keep what isolation.lua takes for granted?
  *
- *   lints_start --state of each table's policies--> --all lints--> done()
+ *   lints_start --state of each table's policies, is a seal good?-->
+ *               --all lints--> done()
  *       findings -> doctor's list       closed.h -> tables nobody may touch
  *
  * A lint is one SELECT over the rules and the catalogs (lints_sql.c), asked as
@@ -35,7 +36,7 @@ extern const struct lint lints_list[];
 extern const unsigned lints_count;
 
 /* $1 rules as JSON, each with the state of its policies; $2 mode, $3 type of
- * tenants */
+ * tenants, $4 is a sealed context good? */
 void lints_sql(struct str *out);
 
 struct lint_finding {
@@ -51,7 +52,8 @@ struct lints {
 	const struct isolation_rules *of;
 	struct str sql;
 	char *rules; /* as JSON */
-	struct pgval vals[3];
+	bool sealed; /* a context that was sealed here is good there */
+	struct pgval vals[4];
 	void (*done)(struct lints *l);
 };
 

@@ -7,13 +7,15 @@
  *        state what its policies are
  * part   partitions and inheritance children of a rule's table, at any depth
  * me     the role that asks
- * ask    mode, type; rls: do row policies count?
+ * ask    mode, type; rls: do row policies count?  seal: 'f' when one is wanted
+ *        and is no good
  */
 #include "lints.h"
 
 /* clang-format off */
 static const char head[] =
 	"WITH RECURSIVE ask AS (SELECT $2::text AS mode, $3::text AS type, "
+	"$4::text AS seal, "
 	"$2::text <> 'rewrite' AS rls), "
 	"me AS (SELECT * FROM pg_roles WHERE rolname = current_user), "
 	"rule AS MATERIALIZED (SELECT r.*, c.oid, c.relowner, c.relkind, "
@@ -180,6 +182,10 @@ const struct lint lints_list[] = {
 	 "WHERE NOT me.rolsuper AND NOT pg_has_role(me.oid, "
 	 "(SELECT relowner FROM pg_class WHERE oid = p.child), 'USAGE') AND "
 	 "has_table_privilege(p.child, 'SELECT, INSERT, UPDATE, DELETE')"},
+	{"seal-unknown", "the database does not take contexts as they are "
+	 "sealed here: it has not this key, or its clock is minutes ahead",
+	 NO_TABLE "'lunate.seal_key', 'lunate policy seal-key | psql', true "
+	 "FROM ask WHERE ask.seal = 'f'"},
 	{"seal-key", "the application can read the keys of the seal",
 	 NO_TABLE "'lunate.seal_key', format('REVOKE ALL ON lunate.seal_key "
 	 "FROM %I, PUBLIC', me.rolname), true FROM me "

@@ -506,6 +506,19 @@ describe("a sealed context", function()
     live.says(err, "seal-key --new")
   end)
 
+  it("closes all tables until the database has the key", function()
+    local file = sh.tmpdir() .. "/key"
+    save(SEALED)
+    policies()
+    seal_key(file, "--new")
+    server:psql("delete from lunate.seal_key", NAME)
+    local db = open { seal_key_file = file }
+    local _, err = count(db, A, "visits")
+    live.says(err, "closed", "seal-unknown", "lunate policy seal-key | psql")
+    seal_key(file)
+    live.until_(function() return count(db, A, "visits") == 2 end)
+  end)
+
   it("opens what it names, and one that was made up opens nothing", function()
     local file = sh.tmpdir() .. "/key"
     save(SEALED)
