@@ -144,6 +144,17 @@ const struct lint lints_list[] = {
 	 "v.oid IS NOT NULL AND NOT has_table_privilege(v.oid, 'SELECT')"},
 
 	/* ---- row policies; the first says what the next ones are about */
+	{"policy-others", "the row policies of lunate bind others than this "
+	 "login",
+	 TABLE "format('they bind %s, and this is %s', o.names, me.rolname), "
+	 "format('lunate policy rls --app-role %I | psql, or log in as %s', "
+	 "me.rolname, o.names), true FROM rule r, ask, me, LATERAL "
+	 "(SELECT string_agg(DISTINCT pg_get_userbyid(m)::text, ', ') AS names "
+	 "FROM pg_policy p, unnest(p.polroles) m WHERE p.polrelid = r.oid AND "
+	 "NOT p.polpermissive AND p.polname LIKE 'lunate\\_%' AND m <> 0) o "
+	 "WHERE " SOME "ask.rls AND o.names IS NOT NULL AND "
+	 "r.relkind IN ('r', 'p') AND NOT EXISTS (SELECT FROM pol p "
+	 "WHERE p.polrelid = r.oid)"},
 	{"policy-drift", "the policies in the database are not those of "
 	 "isolation.lua",
 	 TABLE "r.state, " APPLY ", true FROM rule r, ask "

@@ -182,6 +182,24 @@ on_word(lua_State *L)
 
 /* ---- the environment --------------------------------------------------- */
 
+/* Where a word of the vocabulary stands that lost its quotes, or the field that
+ * a name is; NULL. */
+static const struct vocab_field *
+field_of(const struct vocab_file *f, const char *key, bool quoted)
+{
+	for (unsigned i = 0; i < f->nwords; i++) {
+		const struct vocab_word *w = &f->words[i];
+
+		if (!quoted && vocab_field(w, key) != NULL)
+			return vocab_field(w, key);
+		for (unsigned k = 0; quoted && k < w->nfields; k++)
+			if (w->fields[k].type == VOCAB_WORD &&
+			    vocab_chosen(w->fields[k].choices, key))
+				return &w->fields[k];
+	}
+	return NULL;
+}
+
 /* A name that is nothing: table, key. */
 static int
 on_unknown(lua_State *L)
@@ -189,10 +207,18 @@ on_unknown(lua_State *L)
 	struct reading *r = read_now(L);
 	const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2)
 							: "?";
+	const struct vocab_field *field;
 	struct near n;
 
 	if (r == NULL)
 		return luaL_error(L, "there is no '%s' here", key);
+	field = field_of(r->ask->vocab, key, true);
+	if (field != NULL)
+		return read_raise(
+			L, r,
+			"there is no '%s' in %s.lua; %s = \"%s\" wants "
+			"quotes",
+			key, r->ask->vocab->name, field->name, key);
 	near_init(&n, key);
 	for (unsigned i = 0; i < r->ask->vocab->nwords; i++)
 		near_try(&n, r->ask->vocab->words[i].name);
@@ -207,6 +233,12 @@ on_unknown(lua_State *L)
 				  "there is no '%s' in %s.lua; did you mean "
 				  "'%s'?",
 				  key, r->ask->vocab->name, near_best(&n));
+	if (field_of(r->ask->vocab, key, false) != NULL)
+		return read_raise(
+			L, r,
+			"there is no '%s' in %s.lua; as a field it is "
+			"followed by =: %s = ...",
+			key, r->ask->vocab->name, key);
 	return read_raise(L, r, "there is no '%s' in %s.lua", key,
 			  r->ask->vocab->name);
 }
@@ -354,6 +386,8 @@ read_policy(const struct read_ask *ask, struct decl_list *out, struct err *e)
 		return e->code;
 	if (sandbox_run(ask->sandbox, &file, &own) < 0 && !r.failed) {
 		*e = own;
+		if (strncmp(e->text, r.path, strlen(r.path)) != 0)
+			err_wrap(e, "%s", r.path);
 		return e->code;
 	}
 	if (r.failed)

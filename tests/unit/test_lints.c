@@ -153,7 +153,7 @@ static const struct fault faults[] = {
 	{"rls-unforced", "alter table h.items no force row level security"},
 	{"policy-read", "drop policy lunate_tenant on h.notes"},
 	{"policy-read", "drop policy lunate_select on h.patients"},
-	{"policy-read", "alter policy lunate_tenant on h.notes to boss"},
+	{"policy-others", "alter policy lunate_tenant on h.notes to boss"},
 	{"policy-write", "drop policy lunate_insert on h.codes"},
 	{"policy-write", "drop policy lunate_delete on h.clinics"},
 	{"policy-drift", "alter policy lunate_tenant on h.notes using (true)"},

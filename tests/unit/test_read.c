@@ -165,6 +165,12 @@ what_is_wrong_is_said_with_its_place(void **state)
 	says("isolation", "\nrow 'a' { by = 'b' }",
 	     "policies/isolation.lua:2: there is no 'row' in isolation.lua; "
 	     "did you mean 'rows'?");
+	says("isolation", "database { mode = both }",
+	     "there is no 'both' in isolation.lua; mode = \"both\" wants "
+	     "quotes");
+	says("isolation", "rows 'a' { by 'b' }",
+	     "there is no 'by' in isolation.lua; as a field it is followed by "
+	     "=: by = ...");
 	says("isolation", "rows 'a' {\n  byy = 'b' }",
 	     "policies/isolation.lua:2:3: rows \"a\": byy is no field of rows; "
 	     "did you mean 'by'?");
