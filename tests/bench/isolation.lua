@@ -13,6 +13,7 @@ M.workloads = {
   { name = "point", title = "point read of a tenant: one row by its key" },
   { name = "cold", title = "a statement that is new: gate, rewrite, check" },
   { name = "memoised", title = "a statement that is known" },
+  { name = "decide", title = "what access.lua says of a table and action" },
 }
 
 local function ratio(name, bar)
@@ -32,6 +33,7 @@ M.ratios = {
 M.costs = {
   { name = "scope", workload = "cold", bar = 250 },
   { name = "scope", workload = "memoised", bar = 0.5 },
+  { name = "access", workload = "decide", bar = 5 },
 }
 
 --- All of it is quick.

@@ -22,6 +22,10 @@ local function cost(ctx, workload)
     env = { BENCH_WORKLOAD = workload, BENCH_FOLDER = ctx.folders.both } }
 end
 
+local function decision()
+  return { sh.build .. "/bench/decide", env = { BENCH_FOLDER = "policies" } }
+end
+
 local point = { point = true }
 
 ---@type bench.Client[]
@@ -48,6 +52,9 @@ M.list = {
   { name = "scope", tasks = { 1 }, command = cost,
     only = { cold = true, memoised = true },
     about = "gate, rewrite and check of the point read, in C" },
+  { name = "access", tasks = { 1 }, only = { decide = true },
+    command = decision,
+    about = "one table and action under policies/access.lua, in C" },
 }
 
 return M
