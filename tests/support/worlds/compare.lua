@@ -52,7 +52,10 @@ end
 function M.failure(err)
   local word = err.code == "denied" and not err.sqlstate
     and tostring(err):match("refused %(([%w%-]+)%)")
-  if word then return { refused = word, message = tostring(err) } end
+  -- Rows that were caught on their way out are a breach, and no refusal.
+  if word and not tostring(err):find("withheld", 1, true) then
+    return { refused = word, message = tostring(err) }
+  end
   return { class = err.sqlstate and err.sqlstate:sub(1, 2) or err.code,
     code = err.code, message = tostring(err) }
 end

@@ -182,29 +182,35 @@ function M.insert(rows)
   return table.concat(parts, "\n")
 end
 
--- Leaves only A's rows; what others have as well is noted.
-M.only_a = [[
+-- Leaves only the rows of some; what others have as well is noted.
+M.only = [[
 set session_replication_role = replica;
 insert into clinic.elsewhere
   select patient_id from clinic.members group by 1 having count(*) > 1;
-delete from clinic.members where clinic_id <> '$A';
+delete from clinic.members where clinic_id not in ($A);
 delete from clinic.patients p where not exists
   (select from clinic.members m where m.patient_id = p.id);
-delete from clinic.visits where clinic_id <> '$A';
-delete from clinic.items where left(visit_id::text, 1) <> 'a';
-delete from clinic.notes where left(visit_id::text, 1) <> 'a';
-delete from clinic.labs where clinic_id <> '$A';
-delete from clinic.lab_values where clinic <> '$A';
-delete from clinic.readings where clinic_id <> '$A';
-delete from clinic."Größen" where clinic_id <> '$A';
-delete from clinic.clinics where id <> '$A';
+delete from clinic.visits where clinic_id not in ($A);
+delete from clinic.items where left(visit_id::text, 1) not in ($M);
+delete from clinic.notes where left(visit_id::text, 1) not in ($M);
+delete from clinic.labs where clinic_id not in ($A);
+delete from clinic.lab_values where clinic not in ($A);
+delete from clinic.readings where clinic_id not in ($A);
+delete from clinic."Größen" where clinic_id not in ($A);
+delete from clinic.clinics where id not in ($A);
 reset session_replication_role;
 ]]
 
---- The text that leaves only A's rows in a world that was filled.
-function M.reduce(type)
-  local literal = schema.tenants[type].A:gsub("'", "''")
-  return (M.only_a:gsub("%$A", (literal:gsub("%%", "%%%%"))))
+--- The text that leaves only rows of these in a world that was filled.
+---@param who string[] "A", "C"
+function M.reduce(type, who)
+  local ids, marks = {}, {}
+  for i, name in ipairs(who) do
+    ids[i] = quote(schema.tenants[type][name])
+    marks[i] = quote(name:lower())
+  end
+  return (M.only:gsub("%$([AM])", { A = table.concat(ids, ", "),
+    M = table.concat(marks, ", ") }))
 end
 
 return M

@@ -105,6 +105,12 @@ function Gen:table_item(spec)
   return text, rel
 end
 
+-- Only what may be written is locked; a view has no row policies.
+local function may_stand(g, spec)
+  return not (g.lock_all and not spec.write)
+    and not (g.lane.policies_only and spec.view)
+end
+
 local weights = {}
 for _, spec in ipairs(schema.list) do
   weights[#weights + 1] = spec.bare == "visits" and 4 or spec.view and 1
@@ -204,7 +210,7 @@ local function item(g, lateral)
   if what == "series" then return from_series(g) end
   if what == "unnest" then return from_unnest(g) end
   local spec = g.d:weighted(weights)
-  while g.lock_all and spec.view do spec = g.d:weighted(weights) end
+  while not may_stand(g, spec) do spec = g.d:weighted(weights) end
   return g:table_item(spec)
 end
 
@@ -289,7 +295,7 @@ local function join_link(g, tree)
   local left, link = find_link(g, tree)
   if not left then return false end
   local spec = schema.tables[link.to]
-  if spec.view and g.lock_all then return false end
+  if not may_stand(g, spec) then return false end
   local text, rel = g:table_item(spec)
   local pairs_ = {}
   for i, p in ipairs(link.on) do
@@ -316,7 +322,7 @@ end
 local function same_type(g, tree, rel)
   for _ = 1, 6 do
     local a = g:pick(g:pick(tree.rels).cols)
-    if a.type ~= "none" and a.type ~= "jsonb" then
+    if a and a.type ~= "none" and a.type ~= "jsonb" then
       for _, b in ipairs(rel.cols) do
         if b.type == a.type then return a, b end
       end

@@ -35,12 +35,14 @@ local function facts(self, rows, clinics)
   return { type = self.type, tenants = schema.tenants[self.type],
     patients = clinics[1].patients, others = { data.id("b", 0, 1),
       data.id("b", 1, 1), data.id("c", 0, 1) }, items = items, labs = labs,
-    visits = math.floor(self.sizes.A * 1.5), size = self.sizes.A + 5 }
+    visits = math.floor(self.sizes.A * 1.5), reads_only = self.set,
+    policies_only = self.mode == "rls",
+    size = self.sizes.A + 5 + (self.set and self.sizes.C or 0) }
 end
 
---- what: { server =, number =, seed =, type =, mode =, sizes =, report = }
---- open: instead of a policy folder for X, what lunate.open is given (for a
---- test of the test).
+--- what: { server =, number =, seed =, type =, mode =, sizes =, report =,
+--- set = does A read together with C?, behind_only = do others change nothing
+--- through lunate themselves? }
 function M.make(what)
   local self = setmetatable(what, Lane)
   local rows, clinics = data.make(self.seed + self.number, self.type,
@@ -49,12 +51,13 @@ function M.make(what)
   self.who = who
   self.literals = { A = literal(who.A), B = literal(who.B) }
   self.lane = facts(self, rows, clinics)
-  local policies = self.open == nil and world.folder(self.type, self.mode)
-    or self.open
   self.x = world.make { server = self.server, name = "x" .. self.number,
-    type = self.type, rows = rows, policies = policies, tenant = who.A }
+    type = self.type, rows = rows, mode = self.mode,
+    policies = world.folder(self.type, self.mode),
+    tenant = self.set and { who.A, who.C } or who.A }
   self.y = world.make { server = self.server, name = "y" .. self.number,
-    type = self.type, rows = rows, own = true, policies = false }
+    type = self.type, rows = rows, policies = false,
+    alone = self.set and { "A", "C" } or { "A" } }
   self.admin = live.open(self.server:url_of("x" .. self.number),
     { policies = false, pool_max = 2, schema = "clinic", log_level = "error" })
   self.d = dice.new(self.seed, self.number, 0)
@@ -122,7 +125,7 @@ function Lane:change_others()
     end
     return true
   end))
-  if self.d:chance(0.5) then
+  if not self.behind_only and self.d:chance(0.5) then
     local own = others.pick(self.d, others.as_b, self.literals)
     check_change(own, self.x:as(self.who.B, function(c) return c:exec(own) end))
     self.report:add "changes by others through lunate"

@@ -230,6 +230,7 @@ end
 local function table_query(g)
   g:count "table t"
   local spec = g:pick(schema.list)
+  if spec.view and g.lane.policies_only then spec = schema.tables.codes end
   local cols = {}
   for i, c in ipairs(spec.cols) do
     cols[i] = { name = c.name, type = c.type }
@@ -364,7 +365,9 @@ local function linked(g)
   local found = {}
   for _, rel in ipairs(g.scope and g.scope.rels or {}) do
     for _, link in ipairs(rel.table and schema.links[rel.table.bare] or {}) do
-      found[#found + 1] = { rel, link }
+      if not (g.lane.policies_only and link.to == "visit_sums") then
+        found[#found + 1] = { rel, link }
+      end
     end
   end
   if #found == 0 then return nil end

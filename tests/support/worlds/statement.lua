@@ -24,7 +24,7 @@ function kinds.query(g)
 end
 
 function kinds.with(g)
-  return g:with_queries { nested = false, top = true }
+  return g:with_queries { nested = false, top = not g.lane.reads_only }
 end
 
 function kinds.lock(g)
@@ -50,8 +50,9 @@ local function attempt(lane, seed)
   g.shout, g.odd = g:chance(0.15), g:chance(0.15)
   g.calm, g.no_params = g:chance(0.35), g:chance(0.5)
   g.budget = g.d:weighted { 3, 0, 4, 2, 4, 4, 2, 7 }
-  local kind = g.d:weighted { 46, "query", 10, "with", 4, "lock", 34, "write",
-    6, "with_write" }
+  local writes = lane.reads_only and 0 or 1
+  local kind = g.d:weighted { 46, "query", 10, "with", 4 * writes, "lock",
+    34 * writes, "write", 6 * writes, "with_write" }
   local q = kinds[kind](g)
   if not q or not q.text then return nil end
   local text = q.text

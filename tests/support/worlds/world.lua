@@ -15,10 +15,12 @@ local M = {}
 
 M.ROLE = "worlds_app"
 
--- What A, or whoever asks, sees in each table, in one row for each.
+-- What A, or whoever asks, sees in each table, in one row for each.  The view
+-- is left out: with row policies alone it is nobody's.
 local function digest()
   local parts = {}
   for _, t in ipairs(schema.list) do
+    if t.view then break end
     local where = t.bare == "patients" and " where exists (select from members"
       .. " as m where m.patient_id = v.id)" or ""
     parts[#parts + 1] = ("select '%s' as name, count(*) as n, md5(coalesce("
@@ -48,16 +50,27 @@ grant select, insert, update, delete on all tables in schema clinic to %s;
 analyze;
 ]]):format(M.ROLE, M.ROLE, M.ROLE, M.ROLE)
 
---- what: { server =, name =, type =, rows =, own = is it Y?, policies = }
+-- The row policies, as an operator would make them.
+local function row_policies(dir)
+  return sh.ok { sh.build .. "/lunate", "policy", "rls", dir, "--schema",
+    "clinic" } .. grant
+end
+
+--- what: { server =, name =, type =, rows =, policies =, and for X mode =,
+--- tenant =; for Y alone = whose rows there are }
 function M.make(what)
   local server, name = what.server, what.name
+  local text = (what.alone and schema.script_alone(what.type)
+    or schema.script(what.type, what.mode)) .. data.insert(what.rows)
+    .. (what.alone and data.reduce(what.type, what.alone) or "") .. grant
+  if what.mode and what.mode ~= "rewrite" then
+    text = text .. row_policies(what.policies)
+  end
   server:database(name)
-  server:psql(schema.script(what.type, what.own) .. data.insert(what.rows)
-    .. (what.own and data.reduce(what.type) or "") .. grant, name)
-  server:psql(("alter database %s set jit = off; alter database %s set "
-    .. "synchronous_commit = off"):format(name, name), name)
+  server:psql(("%s; alter database %s set jit = off; alter database %s set "
+    .. "synchronous_commit = off"):format(text, name, name), name)
   local db = live.open(server:url_of(name, M.ROLE), { schema = "clinic",
-    pool_max = 1, policies = what.policies, read_timeout = "10s",
+    pool_max = 2, policies = what.policies, read_timeout = "10s",
     log_level = "error" })
   local _, undo = db:query "this ends a transaction"
   return setmetatable({ db = db, undo = undo, name = name, server = server,
@@ -91,21 +104,31 @@ function World:as(tenant, fn)
 end
 
 -- look: also what is there afterwards, as A sees it, and as others do.
+local function look_around(world, tx, out, look)
+  out.after = state(tx, M.digest)
+  for _, other in ipairs(world.tenant and look.others or {}) do
+    out.others = world.db:with_tenant(other, function()
+      return state(tx, M.digest_others)
+    end)
+    out.who = other
+  end
+end
+
+-- It is undone by a savepoint, whose end is waited for: what comes next, on
+-- another connection, meets no lock of it.
 local function write(world, s, look)
   local out
-  world.db:transaction(function(tx)
-    out = outcome(tx, s)
-    if look and not out.class and not out.refused then
-      out.after = state(tx, M.digest)
-      for _, other in ipairs(world.tenant and look.others or {}) do
-        out.others = world.db:with_tenant(other, function()
-          return state(tx, M.digest_others)
-        end)
-        out.who = other
+  local done, err = world.db:transaction(function(tx)
+    tx:transaction(function()
+      out = outcome(tx, s)
+      if look and not out.class and not out.refused then
+        look_around(world, tx, out, look)
       end
-    end
-    return nil, world.undo
+      return nil, world.undo
+    end)
+    return true
   end)
+  if not done then error("it was not undone: " .. tostring(err)) end
   return out
 end
 

@@ -151,6 +151,7 @@ local function partner(g, rel)
   local links = schema.links[rel.table.bare]
   if not links then return nil end
   local link = g:pick(links)
+  if g.lane.policies_only and link.to == "visit_sums" then return nil end
   local text, other = g:table_item(schema.tables[link.to])
   local parts = {}
   for _, p in ipairs(link.on) do
