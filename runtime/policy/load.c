@@ -7,6 +7,7 @@
 #include "hook.h"
 #include "read.h"
 #include "sandbox.h"
+#include "spot.h"
 #include "texts.h"
 #include "trial.h"
 
@@ -99,6 +100,7 @@ test_one(struct loading *l, const struct decl *d)
 	struct err e = {0};
 	int rc = trial_run(d, l->rules, &e);
 
+	spot_add(l->ask->texts, &e);
 	if (l->ask->tested != NULL)
 		l->ask->tested(l->ask->arg, d, &e);
 	if (rc < 0 && l->failed.code == 0)
@@ -283,6 +285,7 @@ load_rules(const struct load_ask *ask, struct rules **out, struct err *e)
 	if (l.sandbox != NULL)
 		sandbox_free(&l.sandbox);
 	if (e->code != 0) {
+		spot_add(ask->texts, e);
 		rules_unpin(&l.rules);
 		return e->code;
 	}

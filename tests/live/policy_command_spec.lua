@@ -85,6 +85,39 @@ describe("lunate policy defaults", function()
   end)
 end)
 
+describe("lunate policy check", function()
+  local CASES = {
+    { "isolation", "tenant { type = 'uuid' }\n  row 'a' {}", ":2:3: ",
+      "did you mean 'rows'?" },
+    { "isolation", "tenant { type = 'uid' }", ":1:10: ",
+      'did you mean "uuid"?' },
+    { "isolation", "rows 'a' { by = 'c', wirte = 'never' }", ":1:22: ",
+      "did you mean 'write'?" },
+    { "isolation", "tenant { type = 'uuid'", ":1:23: ", "expected" },
+    { "isolation", "rows 'a' { by = 'c' }", ":1:7: ", "declare tenant" },
+    { "isolation", "local x\nlocal y = x.z", ":2:11: ", "attempt to index" },
+    { "access", "permit 'a' { action = 'raed', on = 'any' }", ":1:",
+      'did you mean "read"?' },
+    { "access", "role 'a' {}\npermit 'p' { role = 'b', action = 'read', "
+      .. "on = 'any' }", ":2:", "no role" },
+    { "resilience", "class 'raed' {}", ":1:", "read|write|critical" },
+  }
+
+  it("says file, line, column and what to do", function()
+    for _, case in ipairs(CASES) do
+      local folder = sh.tmpdir()
+      if case[1] ~= "isolation" then save(folder, "isolation", RULES) end
+      save(folder, case[1], case[2])
+      local r = policy("check", folder)
+      assert.equal(1, r.code, case[2])
+      for _, part in ipairs { case[1] .. ".lua" .. case[3], case[4] } do
+        assert.truthy(r.err:find(part, 1, true), part .. ": " .. r.err)
+      end
+      assert.truthy(r.err:find "%.lua:%d+:%d+: ", r.err)
+    end
+  end)
+end)
+
 describe("lunate policy, of a runtime that runs,", function()
   local folder, state, p
 

@@ -187,7 +187,7 @@ static void
 isolation_that_does_not_hold_together_is_told(void **state)
 {
 	static const char *const cases[][2] = {
-		{"rows 'a' { by = 'c' }", "isolation.lua:1: rows \"a\""},
+		{"rows 'a' { by = 'c' }", "isolation.lua:1:7: rows \"a\""},
 		{"rows 'a' { by = 'c' }", "tenant { type"},
 		{UUID "rows 'a' {}", "none of by, parent"},
 		{UUID "rows 'a' { by = 'c', shared = 'read' }",
@@ -202,7 +202,7 @@ isolation_that_does_not_hold_together_is_told(void **state)
 		 "never written"},
 		{UUID "rows 'a' { by = '' }", "by is empty"},
 		{UUID "rows 'a' { by = 'c' }\nrows 'clinic.a' { by = 'd' }",
-		 "isolation.lua:3: rows \"clinic.a\": clinic.a has a rule "
+		 "isolation.lua:3:7: rows \"clinic.a\": clinic.a has a rule "
 		 "already, in line 2"},
 		{UUID "rows 'a.b.c' { by = 'c' }", "schema.table"},
 		{UUID "rows '.c' { by = 'c' }", "schema.table"},
@@ -294,7 +294,7 @@ static void
 guards_that_nothing_enforces_are_refused(void **state)
 {
 	says("encryption", "field 'patients.ssn' { search = 'none' }",
-	     "encryption.lua:1: field \"patients.ssn\": nothing in this "
+	     "encryption.lua:1:8: field \"patients.ssn\": nothing in this "
 	     "version enforces");
 	says("audit", "\nrecord 'read' { of = 'any' }", "audit.lua:2:");
 }
@@ -393,7 +393,7 @@ tests_that_do_not_hold_stop_the_file(void **state)
 	says("isolation",
 	     CLINIC "test 'x' { as = { tenant = '" A "' }, sql = 'select * "
 		    "from visits', gives = 'open' }",
-	     "isolation.lua:5: test \"x\": \"open\" was expected, and it is "
+	     "isolation.lua:5:7: test \"x\": \"open\" was expected, and it is "
 	     "scoped");
 	says("isolation",
 	     CLINIC "test 'x' { as = { tenant = '" A "' }, sql = 'select * "
