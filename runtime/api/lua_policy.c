@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * lua_policy - core.policy_check, core.policy_rls, core.policy_seal_key and
- * core.policy_words, policy folders without a database for the commands;
- * core.isolated.
+ * lua_policy - core.policy_check, core.policy_why, core.policy_rls,
+ * core.policy_seal_key and core.policy_words, policy folders without a database
+ * for the commands; core.break_glass_review; core.isolated.
  */
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "decl.h"
 #include "expr.h"
+#include "glass.h"
 #include "load.h"
 #include "lua_core.h"
 #include "lua_db.h"
@@ -19,6 +21,7 @@
 #include "texts.h"
 #include "vocab.h"
 #include "watchdog.h"
+#include "why.h"
 
 static void
 set_text(lua_State *L, const char *name, const char *text)
@@ -111,6 +114,54 @@ core_policy_check(lua_State *L)
 		push_state(L, r);
 	rules_unpin(&r);
 	return rc < 0 ? 1 + fail(L, &e) : 2;
+}
+
+/* ---- why --------------------------------------------------------------- */
+
+static void
+push_answer(lua_State *L, json_t *answer)
+{
+	char *text = json_dumps(answer, JSON_COMPACT);
+
+	json_decref(answer);
+	lua_pushstring(L, text);
+	free(text);
+}
+
+/* core.policy_why(folder, schema, question) -> the answer, both JSON as
+ * policy/why.h says; or nil, err */
+static int
+core_policy_why(lua_State *L)
+{
+	size_t len;
+	const char *text = luaL_checklstring(L, 3, &len);
+	json_t *question, *answer = NULL;
+	struct rules *r;
+	struct err e;
+
+	luaL_checkstring(L, 1);
+	luaL_checkstring(L, 2);
+	if (load(L, NULL, &r, &e) < 0)
+		return fail(L, &e);
+	question = json_loadb(text, len, 0, NULL);
+	if (why_tell(r, question, &answer, &e) == 0)
+		push_answer(L, answer);
+	json_decref(question);
+	rules_unpin(&r);
+	return e.code != 0 ? fail(L, &e) : 1;
+}
+
+/* core.break_glass_review(journal, opening, by) -> true; or nil, err */
+static int
+core_break_glass_review(lua_State *L)
+{
+	struct err e;
+
+	if (glass_review(luaL_checkstring(L, 1), luaL_checkstring(L, 2),
+			 luaL_checkstring(L, 3), &e) < 0)
+		return fail(L, &e);
+	lua_pushboolean(L, true);
+	return 1;
 }
 
 /* ---- row policies ------------------------------------------------------ */
@@ -335,13 +386,16 @@ core_isolated(lua_State *L)
 	return 1;
 }
 
-static const luaL_Reg functions[] = {{"isolated", core_isolated},
-				     {"policy_check", core_policy_check},
-				     {"policy_rls", core_policy_rls},
-				     {"policy_seal_key", core_policy_seal_key},
-				     {"policy_defaults", core_policy_defaults},
-				     {"policy_words", core_policy_words},
-				     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+	{"isolated", core_isolated},
+	{"break_glass_review", core_break_glass_review},
+	{"policy_check", core_policy_check},
+	{"policy_why", core_policy_why},
+	{"policy_rls", core_policy_rls},
+	{"policy_seal_key", core_policy_seal_key},
+	{"policy_defaults", core_policy_defaults},
+	{"policy_words", core_policy_words},
+	{NULL, NULL}};
 
 void
 lua_policy_open(lua_State *L)

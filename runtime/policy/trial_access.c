@@ -11,18 +11,6 @@
 
 #define NO_PERMIT "no permit"
 
-struct asked {
-	const struct decl *d;
-	const struct rules *rules;
-	struct arena arena;
-	struct trial_who who;
-	struct sample_row row;
-	struct access_ask ask;
-	struct access_verdict verdict;
-	bool wanted;
-	struct err *e;
-};
-
 /* ---- what the test says ------------------------------------------------ */
 
 static const char *const actions[] = {[TENANT_READ] = "read",
@@ -31,7 +19,7 @@ static const char *const actions[] = {[TENANT_READ] = "read",
 				      [TENANT_DELETE] = "delete"};
 
 static int
-read_action(struct asked *a)
+read_action(struct trial_asked *a)
 {
 	const char *can = decl_text(&a->d->fields, "can"),
 		   *cannot = decl_text(&a->d->fields, "cannot"),
@@ -76,7 +64,7 @@ table_of(const struct tenant_rules *rules, const char *text)
 }
 
 static int
-read_row(struct asked *a)
+read_row(struct trial_asked *a)
 {
 	const char *on = decl_text(&a->d->fields, "on");
 	struct sample_row_ask of = {
@@ -102,7 +90,7 @@ read_row(struct asked *a)
 /* Those of a read are looked at, those of a write written; of an insert that
  * names none, those of its row. */
 static void
-read_columns(struct asked *a)
+read_columns(struct trial_asked *a)
 {
 	const struct decl_value *v = decl_field(&a->d->fields, "columns"),
 				*row = decl_field(&a->d->fields, "row"), *list;
@@ -136,9 +124,8 @@ add_where(struct str *s, const struct access_rule *r)
 		 r->name, r->file, r->line);
 }
 
-/* Does a rule count for the row? */
-static bool
-counts(struct asked *a, const struct access_rule *r)
+bool
+trial_counts(struct trial_asked *a, const struct access_rule *r)
 {
 	struct access_weighed w;
 	enum expr_truth says;
@@ -152,7 +139,7 @@ counts(struct asked *a, const struct access_rule *r)
 
 /* What a permit that is about it lacked. */
 static void
-add_lack(struct asked *a, const struct access_rule *r, struct str *s)
+add_lack(struct trial_asked *a, const struct access_rule *r, struct str *s)
 {
 	const struct expr *part;
 	struct access_weighed w;
@@ -171,7 +158,7 @@ add_lack(struct asked *a, const struct access_rule *r, struct str *s)
 }
 
 static void
-add_denied(struct asked *a, struct str *s)
+add_denied(struct trial_asked *a, struct str *s)
 {
 	const struct access_rules *rules = a->rules->access;
 
@@ -188,20 +175,21 @@ add_denied(struct asked *a, struct str *s)
 }
 
 static void
-add_allowed(struct asked *a, struct str *s)
+add_allowed(struct trial_asked *a, struct str *s)
 {
 	const struct access_rules *rules = a->rules->access;
 
 	str_add(s, "it can:");
 	for (unsigned i = 0; i < rules->nrules; i++)
-		if (!rules->rules[i].forbids && counts(a, &rules->rules[i])) {
+		if (!rules->rules[i].forbids &&
+		    trial_counts(a, &rules->rules[i])) {
 			str_addc(s, ' ');
 			add_where(s, &rules->rules[i]);
 		}
 }
 
 static int
-unexpected(struct asked *a)
+unexpected(struct trial_asked *a)
 {
 	struct str s;
 	int rc;
@@ -219,7 +207,7 @@ unexpected(struct asked *a)
 /* ---- because ----------------------------------------------------------- */
 
 static int
-no_such_rule(const struct asked *a, const char *because)
+no_such_rule(const struct trial_asked *a, const char *because)
 {
 	const struct access_rules *rules = a->rules->access;
 	struct near near;
@@ -241,7 +229,7 @@ no_such_rule(const struct asked *a, const char *because)
 
 /* One of the rules that made it so. */
 static int
-check_because(struct asked *a, const char *because)
+check_because(struct trial_asked *a, const char *because)
 {
 	const struct access_rules *rules = a->rules->access;
 	bool named = false, held = false;
@@ -254,7 +242,7 @@ check_because(struct asked *a, const char *because)
 		if (strcmp(r->name, because) != 0 || r->forbids == a->wanted)
 			continue;
 		named = true;
-		held |= counts(a, r);
+		held |= trial_counts(a, r);
 	}
 	if (!named)
 		return no_such_rule(a, because);
@@ -263,22 +251,8 @@ check_because(struct asked *a, const char *because)
 
 /* ---- all of it --------------------------------------------------------- */
 
-static int
-judge(struct asked *a)
-{
-	const char *because = decl_text(&a->d->fields, "because");
-
-	if (a->ask.action == TENANT_INSERT)
-		access_decide(&a->ask, &a->arena, &a->verdict);
-	else
-		access_decide_row(&a->ask, &a->arena, &a->verdict);
-	if (a->verdict.allowed != a->wanted)
-		return unexpected(a);
-	return because != NULL ? check_because(a, because) : 0;
-}
-
-static int
-attempt(struct asked *a)
+int
+trial_ask(struct trial_asked *a)
 {
 	if (a->rules->access == NULL || a->rules->isolation.tables == NULL)
 		return decl_fail(
@@ -291,18 +265,40 @@ attempt(struct asked *a)
 	read_columns(a);
 	a->ask.rules = a->rules->access;
 	a->ask.who = &a->who.ask;
-	return judge(a);
+	return 0;
+}
+
+void
+trial_asked_fini(struct trial_asked *a)
+{
+	trial_who_fini(&a->who);
+	arena_fini(&a->arena);
+}
+
+static int
+judge(struct trial_asked *a)
+{
+	const char *because = decl_text(&a->d->fields, "because");
+
+	if (trial_ask(a) < 0)
+		return a->e->code;
+	if (a->ask.action == TENANT_INSERT)
+		access_decide(&a->ask, &a->arena, &a->verdict);
+	else
+		access_decide_row(&a->ask, &a->arena, &a->verdict);
+	if (a->verdict.allowed != a->wanted)
+		return unexpected(a);
+	return because != NULL ? check_because(a, because) : 0;
 }
 
 int
 trial_access(const struct decl *d, const struct rules *rules, struct err *e)
 {
-	struct asked a = {.d = d, .rules = rules, .e = e};
+	struct trial_asked a = {.d = d, .rules = rules, .e = e};
 	int rc;
 
 	arena_init(&a.arena, NULL, 0);
-	rc = attempt(&a);
-	trial_who_fini(&a.who);
-	arena_fini(&a.arena);
+	rc = judge(&a);
+	trial_asked_fini(&a);
 	return rc;
 }

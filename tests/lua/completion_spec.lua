@@ -31,7 +31,7 @@ end
 local function commands(help)
   local names = {}
   for line in part_of(help, "Commands") do
-    names[line:match("^   (%l+)")] = true
+    names[line:match("^   ([%l-]+)")] = true
   end
   return names
 end

@@ -18,6 +18,19 @@ local function folder_argument(parser)
   parser:option("--schema", "That of tables named without one."):args(1)
 end
 
+local function define_reviews(parser, add)
+  local reviews = add(parser, "reviews", "Emergencies (db:break_glass) that "
+    .. "nobody looked at yet.")
+  reviews:flag("--all", "Those that were reviewed, too.")
+  reviews:flag("--json", "Print an array of objects.")
+  reviews:option("--journal", "LUNATE_BREAK_GLASS_JOURNAL."):args(1)
+  local review = add(parser, "review", "Record that an emergency was "
+    .. "reviewed.")
+  review:argument("opening", "Its id, as reviews shows it."):args(1)
+  review:option("--by", "Who did."):args(1):count(1)
+  review:option("--journal", "LUNATE_BREAK_GLASS_JOURNAL."):args(1)
+end
+
 function M.define(parser, add)
   parser:command_target("action")
   folder_argument(add(parser, "check", "Read a folder as a start would."))
@@ -56,6 +69,7 @@ function M.define(parser, add)
   shadow:argument("rules", "A folder, the number of a generation, or off; "
     .. "else what came of it."):args("?")
   asking(shadow)
+  define_reviews(parser, add)
   parser:epilog("check, test and rls need no database and exit with 1 when "
     .. "the folder is\nrefused. What rls prints is run by the owner of the "
     .. "tables, and again after each\nchange of isolation.lua or of the "
@@ -203,6 +217,14 @@ function ACTIONS.words(args, cli)
     print(("%-12s %-24s %s"):format(file.name, file.effect, file.meaning))
   end
   return 0
+end
+
+function ACTIONS.reviews(args, cli)
+  return require("lunate.cli.policy_reviews").list(args, cli)
+end
+
+function ACTIONS.review(args, cli)
+  return require("lunate.cli.policy_reviews").review(args, cli)
 end
 
 function ACTIONS.defaults(args, cli)
