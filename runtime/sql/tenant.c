@@ -162,10 +162,13 @@ enter_var(struct rewrite *rw, struct tree_walk *w)
 		return 0; /* its statement has seen to it */
 	if (tree_kind(w->parent) == TREE_LOCKING)
 		return 0; /* FOR UPDATE OF: a name of FROM */
-	if (tree_str(w->node, "schemaname")[0] == 0 &&
-	    tree_walk_cte(w, tree_str(w->node, "relname")) != NULL)
-		return 0;
-	return from_table(rw, w);
+	if (tree_str(w->node, "schemaname")[0] != 0 ||
+	    tree_walk_cte(w, tree_str(w->node, "relname")) == NULL)
+		return from_table(rw, w);
+	if (tree_kind(w->parent) == TREE_RANGE_TABLE_SAMPLE)
+		return refuse(rw->e, REFUSE_FORM,
+			      "TABLESAMPLE of a WITH query, which is no table");
+	return 0;
 }
 
 static int

@@ -243,6 +243,7 @@ static const char *const tenant_corpus[] = {
 	"update set n = c.id",
 	"select true and n > 1 and (note = '1' or note = '2') from visits",
 	"select n from visits where true",
+	"select n from visits where note[1] is null",
 	"select sub.c from (select count(*) as c from visits group by n) sub",
 	"values ((select count(*) from visits), (select count(*) from items))",
 };

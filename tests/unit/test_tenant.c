@@ -158,6 +158,8 @@ test_a_sample_is_taken_inside(void **state)
 	      "select 1 from (SELECT * FROM \"clinic\".\"visits\" AS lunate_0 "
 	      "tablesample system (10) repeatable (1) WHERE "
 	      "lunate_0.\"clinic_id\"" EQ OWN ") as v where true");
+	gives("with v as (select 1) select 1 from v tablesample system (10)",
+	      "form");
 }
 
 static void
@@ -310,6 +312,10 @@ test_what_could_tell_of_a_row_is_held_back(void **state)
 	       "select 1 from (SELECT * FROM \"clinic\".\"visits\" AS "
 	       "lunate_0 WHERE lunate_0.\"clinic_id\"" EQ OWN
 	       " OFFSET 0) AS \"visits\" where note::int = 1");
+	fenced("select 1 from visits where note[1] is null",
+	       "select 1 from (SELECT * FROM \"clinic\".\"visits\" AS "
+	       "lunate_0 WHERE lunate_0.\"clinic_id\"" EQ OWN
+	       " OFFSET 0) AS \"visits\" where note[1] is null");
 	fenced("update visits set n = 1 where f(n)",
 	       "update \"clinic\".\"visits\" set n = 1 where \"visits\"."
 	       "\"clinic_id\"" EQ OWN " AND CASE WHEN \"visits\"."
