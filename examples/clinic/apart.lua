@@ -108,6 +108,45 @@ local function roles(db, pair, tell)
   end)
 end
 
+-- A zone in which it is two in the morning now: a nurse has no office hours.
+local function night()
+  local ahead = (2 - tonumber(os.date("!%H"))) % 24
+  if ahead > 12 then
+    ahead = ahead - 24
+  end
+  return ("Etc/GMT%+d"):format(-ahead)
+end
+
+local SICK = [[
+select patient_id as id
+  from medical_history
+ where clinic_id = $1
+ order by patient_id
+ limit 1]]
+
+-- One patient, a written reason, half an hour; it stands in a journal before
+-- anything opens.
+local function emergency(db, pair, tell)
+  local patient = assert(db:as_system("apart.lua looks for a patient",
+    function(system)
+      return system:one(SICK, pair.a)
+    end)).id
+  db:with_context({ tenant = pair.a, user = "nurse.example",
+    roles = { "nurse" }, ip = "10.20.3.7", device = "ward-2",
+    clinic_tz = night() }, function(client)
+    local sql = "select distinct patient_id from medical_history"
+    tell("a nurse at night asks for histories: " .. refused("access",
+      client:query(sql)))
+    local rows = assert(db:break_glass({ rule = "emergency",
+      patient = patient, reason = "unconscious, allergies unknown" },
+      function(opened)
+        return opened:query(sql)
+      end))
+    assert(#rows == 1 and rows[1].patient_id == patient)
+    tell("she breaks the glass: the history of one patient")
+  end)
+end
+
 -- What is of all clinics has to say why it is asked.
 local function asks_of_all(db, tell)
   local sql = "select count(*) as n from patients"
@@ -136,6 +175,7 @@ function apart.run(db, tell)
   names_the_other(db, pair, tell)
   reaches_out(db, pair, tell)
   roles(db, pair, tell)
+  emergency(db, pair, tell)
   asks_of_all(db, tell)
 end
 

@@ -37,6 +37,8 @@ local demo = {}
 
 local MARK = "the clinic example: made by the demo, which may drop it"
 
+local WORK = "demo-work"
+
 local function say(...)
   io.stdout:write(string.format(...), "\n")
   io.stdout:flush()
@@ -142,7 +144,7 @@ end
 ---@param db table  of open.db
 ---@param opts { data?: string, patients?: integer, work?: string }
 function demo.run(db, opts)
-  local work = opts.work or "demo-work"
+  local work = opts.work or WORK
   cli.make_dir(work)
   local dir, result = db:as_system("demo: schema and import",
     function(system)
@@ -170,6 +172,9 @@ if cli.is_main("demo") then
   end
   local login = { password = open.secret() }
   open.role(login)
+  opts.work = opts.work or WORK
+  cli.make_dir(opts.work)
+  login.break_glass_journal = opts.work .. "/break_glass.jsonl"
   local db = open.db(login)
   demo.run(db, opts)
   db:close()

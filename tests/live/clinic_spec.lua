@@ -33,7 +33,8 @@ end
 -- As the scripts open it: isolated, with tables, roles and row policies.
 local function isolated(url)
   open_clinic.role { url = url }
-  local db = open_clinic.db { url = url, pool_max = 8, log_level = "error" }
+  local db = open_clinic.db { url = url, pool_max = 8, log_level = "error",
+    break_glass_journal = sh.tmpdir() .. "/break_glass.jsonl" }
   assert(db:as_system("tables of a test", function(system)
     import.schema(system)
     open_clinic.grant(system)
@@ -441,6 +442,7 @@ describe("on imported data", function()
       live.says(text, "refused (move)", "refused (tenant)",
         "refused (unknown-table)",
         "refused (no-tenant)", "refused (access)", "yearly report of the group",
+        "she breaks the glass: the history of one patient",
         "policies/isolation.lua:")
       assert.equal(before, system(contents))
     end)

@@ -64,7 +64,7 @@ local function run_lua(fence, url, folder)
   local argv = argv_of(fence)
   argv.timeout = 60
   argv.env = { DATABASE_URL = url, LUA_PATH = false, LUA_CPATH = false,
-    LUNATE_CONTROL_SOCKET = "false",
+    LUNATE_CONTROL_SOCKET = "false", LUNATE_STATE_DIR = folder,
     LUNATE_POLICIES = fence.info[2] == "isolated" and folder or nil }
   local r = sh.run(argv)
   assert.equal(0, r.code, name_of(fence) .. "\n" .. r.err .. r.out)
