@@ -8,6 +8,9 @@
 #include "lua_core.h"
 #include "lua_db.h"
 #include "mem.h"
+#include "misfits.h"
+#include "runtime.h"
+#include "scope.h"
 
 #include <stdio.h>
 
@@ -125,18 +128,46 @@ core_health_last(lua_State *L)
 struct visit {
 	struct wait wait;
 	struct doctor doctor;
+	struct worker *w;
+	struct rules *rules;	     /* pinned */
+	struct catalog_wait catalog; /* with access rules, behind doctor */
+	bool looking;		     /* it waits for that */
 };
+
+static void
+on_catalog(void *arg)
+{
+	struct visit *v = arg;
+
+	v->looking = false;
+	wait_finish(&v->wait);
+}
 
 static void
 on_doctor(struct doctor *d)
 {
-	wait_finish(&CONTAINER_OF(d, struct visit, doctor)->wait);
+	struct visit *v = CONTAINER_OF(d, struct visit, doctor);
+
+	if (v->rules->access == NULL || d->op.err.code != 0) {
+		wait_finish(&v->wait);
+		return;
+	}
+	v->looking = true;
+	catalog_wait(v->w->catalog, &v->catalog, on_catalog, v);
 }
 
 static void
 cancel_visit(struct wait *w, enum err_code code)
 {
-	op_cancel(&CONTAINER_OF(w, struct visit, wait)->doctor.op, code);
+	struct visit *v = CONTAINER_OF(w, struct visit, wait);
+
+	if (!v->looking) {
+		op_cancel(&v->doctor.op, code);
+		return;
+	}
+	catalog_unwait(&v->catalog);
+	err_set(&v->doctor.op.err, code, "the task was cancelled");
+	wait_finish(w);
 }
 
 static void
@@ -158,6 +189,29 @@ push_finding(const struct doctor_finding *f, void *arg)
 	lua_rawseti(L, -2, (int)lua_objlen(L, -2) + 1);
 }
 
+static void
+push_misfits(struct visit *v, lua_State *L)
+{
+	struct misfits_ask ask = {
+		.rules = v->rules->access, .fn = push_finding, .arg = L};
+	struct doctor_finding none = {.level = DOCTOR_PROBLEM,
+				      .name = "access"};
+	struct err e = {0};
+
+	if (!catalog_loaded(v->w->catalog))
+		e = *catalog_err(v->w->catalog);
+	else if (scope_world(v->w->scope, catalog_current(v->w->catalog),
+			     &ask.world, &e) == 0)
+		misfits_judge(&ask);
+	if (e.code == 0)
+		return;
+	snprintf(none.what, sizeof(none.what),
+		 "whether the rules of access.lua fit the tables is not known: "
+		 "%.200s",
+		 e.text);
+	push_finding(&none, L);
+}
+
 static int
 push_visit(struct wait *w, lua_State *L)
 {
@@ -167,8 +221,11 @@ push_visit(struct wait *w, lua_State *L)
 	if (e.code == 0) {
 		lua_newtable(L);
 		doctor_judge(&v->doctor.facts, push_finding, L);
+		if (v->rules->access != NULL)
+			push_misfits(v, L);
 	}
 	doctor_fini(&v->doctor);
+	rules_unpin(&v->rules);
 	mem_free(v);
 	return e.code == 0 ? 1 : fail(L, &e);
 }
@@ -188,10 +245,13 @@ core_doctor(lua_State *L)
 	v = mem_new(sizeof(*v));
 	snprintf(v->doctor.facts.overrides, sizeof(v->doctor.facts.overrides),
 		 "%s", luaL_optstring(L, 2, ""));
+	v->w = lua_db_worker(db);
+	v->rules = rules_pin(&db->rt->rules);
+	catalog_wait_init(&v->catalog);
 	v->wait.vm = db->vm;
 	v->wait.push = push_visit;
 	v->wait.cancel = cancel_visit;
-	doctor_start(&v->doctor, lua_db_worker(db), on_doctor);
+	doctor_start(&v->doctor, v->w, on_doctor);
 	return wait_await(L, &v->wait);
 }
 

@@ -115,9 +115,7 @@ access_fit(const struct access_rule *r, const struct expr_row *row,
 
 	if (missing != NULL)
 		return err_set(e, LUNATE_EINVAL,
-			       "%s:%d: \"%s\": %s.%s has no column \"%s\"",
-			       r->file, r->line, r->name, row->table->schema,
-			       row->table->name, missing);
+			       "the table has no column \"%s\"", missing);
 	return r->when != NULL ? expr_fit(r->when, row, e) : 0;
 }
 

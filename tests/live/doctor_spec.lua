@@ -57,6 +57,48 @@ describe("lunate doctor", function()
     assert.equal("ok", found.schema.level)
   end)
 
+  it("tells rules of access.lua that the tables do not fit", function()
+    local folder = sh.tmpdir()
+    pg.shared():psql("create table if not exists fits (id int, clinic text)",
+      "doctor")
+    sh.write(folder .. "/isolation.lua", [[
+tenant { type = "text" }
+rows "public.fits" { by = "clinic" }
+rows "public.gone" { by = "clinic" }
+]])
+    local function found(access)
+      sh.write(folder .. "/access.lua", access)
+      local r, _, all = doctor(url, { env = { LUNATE_POLICIES = folder } })
+      local list = {}
+      for _, f in ipairs(all.findings) do
+        if f.name == "access" then list[#list + 1] = f end
+      end
+      return list, r.code
+    end
+    local list, code = found [[
+permit "a" { action = "read", on = "public.fits", when = row.id:eq(1) }]]
+    assert.equal(0, code)
+    assert.equal(1, #list)
+    assert.equal("ok", list[1].level)
+    list, code = found [[
+permit "a" { action = "read", on = "public.fits", when = row.id:eq("x") }
+forbid "b" { action = "read", on = "public.fits", columns = "snn" }
+permit "c" { action = "read", on = "public.gone" }
+break_glass "d" { role = "e", opens = "public.fits",
+  patient = { ["public.fits"] = "patient" }, lasts = minutes(1) }
+role "e" {}]]
+    assert.equal(1, code)
+    assert.equal(4, #list)
+    local first = list[1].what
+    assert.truthy(first:find('access.lua:1: "a" on public.fits', 1, true))
+    assert.truthy(first:find("does not fit the column", 1, true), first)
+    assert.truthy(list[2].what:find('no column "snn"', 1, true))
+    assert.truthy(list[2].remedy:find("every row", 1, true))
+    assert.equal("advice", list[3].level)
+    assert.truthy(list[3].what:find("no table public.gone", 1, true))
+    assert.truthy(list[4].what:find('has no column "patient"', 1, true))
+  end)
+
   it("prints lines for people, with a remedy below each", function()
     local r = doctor(url, { flag = "--url=" .. url })
     assert.equal(0, r.code, r.err)
