@@ -34,13 +34,44 @@ plain_place(const struct tree_walk *w)
 	}
 }
 
+/* The tokens from ONLY to *, around the name. */
+struct span {
+	size_t first, last;
+};
+
+static struct span
+whole_span(const struct rewrite *rw, const struct target *t)
+{
+	struct span s = {t->first, t->last};
+
+	if (s.first > 1 && token_char(rw, s.first - 1, '(') &&
+	    token_key(rw, s.first - 2, "only")) {
+		s.first -= 2;
+		s.last++;
+	} else if (s.first > 0 && token_key(rw, s.first - 1, "only")) {
+		s.first--;
+	} else if (token_char(rw, s.last + 1, '*')) {
+		s.last++;
+	}
+	return s;
+}
+
+/* "TABLE t" is all of its SELECT. */
+static bool
+is_table(const struct rewrite *rw, const struct target *t)
+{
+	struct span s = whole_span(rw, t);
+
+	return s.first > 0 && token_key(rw, s.first - 1, "table");
+}
+
 static bool
 wants_place(const struct rewrite *rw, const struct tree_node *select,
 	    const struct target *t)
 {
 	const struct tenant_limit *l = pred_limit(rw, t->rule, TENANT_READ);
 
-	return select != NULL && !rw->leaky &&
+	return select != NULL && !rw->leaky && !is_table(rw, t) &&
 	       (tree_len(select, "group_clause") > 0 || rw->by_schema) &&
 	       tree_len(tree_get(t->var, "alias"), "colnames") == 0 &&
 	       (l == NULL || l->nmasks == 0);
@@ -92,8 +123,7 @@ from_leave(struct rewrite *rw, const struct tree_node *select)
 	preds = pred_keep(rw, &p->preds);
 	keyword = token_before(rw, p->table, "select");
 	if (keyword == NO_TOKEN)
-		return refuse(rw->e, REFUSE_FORM,
-			      "TABLE with a column named by its schema");
+		return refuse(rw->e, REFUSE_FORM, "its SELECT was not found");
 	return write_where(rw, token_clause(rw, keyword), preds);
 }
 
@@ -180,28 +210,6 @@ add_tail(struct rewrite *rw, struct str *s, const struct target *t)
 	str_fini(&preds);
 	str_add(s, rw->leaky ? " OFFSET 0)" : ")");
 	return 0;
-}
-
-/* The tokens from ONLY to *, around the name. */
-struct span {
-	size_t first, last;
-};
-
-static struct span
-whole_span(const struct rewrite *rw, const struct target *t)
-{
-	struct span s = {t->first, t->last};
-
-	if (s.first > 1 && token_char(rw, s.first - 1, '(') &&
-	    token_key(rw, s.first - 2, "only")) {
-		s.first -= 2;
-		s.last++;
-	} else if (s.first > 0 && token_key(rw, s.first - 1, "only")) {
-		s.first--;
-	} else if (token_char(rw, s.last + 1, '*')) {
-		s.last++;
-	}
-	return s;
 }
 
 /* "TABLE t" has no list of columns: it gets one. */

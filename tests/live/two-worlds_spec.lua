@@ -81,6 +81,8 @@ describe("two worlds", function()
     print(("two worlds: seed %d, %.0f s, %s"):format(SEED, lunate.now() - began,
       found:text(false):match "[^\n]*$"))
     assert.equal(0, #found.differences, tell(found))
+    assert.equal(0, #found.faults, found.faults[1] and found.faults[1].text)
+    assert.is_true(found.invalid <= COUNT / 1000, found:text(true))
     assert.is_true(found:share() >= 0.9, found:text(true))
   end)
 

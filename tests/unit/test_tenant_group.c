@@ -142,6 +142,9 @@ test_a_column_named_by_its_schema_has_no_sub_select(void **state)
 	fenced("select clinic.visits.n from visits where n::text = ''", "form");
 	fenced("select clinic.visits.n from codes left join visits on true",
 	       "form");
+	fenced("select clinic.codes.a from codes, (table visits) v",
+	       "select clinic.codes.a from \"clinic\".\"codes\", "
+	       "(SELECT * FROM " SCOPED " AS \"visits\") v");
 	fenced("select clinic.codes.a from codes left join visits on true",
 	       "select clinic.codes.a from \"clinic\".\"codes\" left "
 	       "join " SCOPED " AS \"visits\" on true");

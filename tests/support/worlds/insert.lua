@@ -205,7 +205,8 @@ local function source_arm(g, list, source)
       parts[1] = rel.alias .. "." .. Gen.column_of(rel, source.patient_id).name
         .. " is not null"
     elseif source.select == "weight + 500" then
-      parts[1] = rel.alias .. ".weight is not null"
+      parts[1] = rel.alias .. "." .. Gen.column_of(rel, "weight").name
+        .. " is not null"
     end
     if g:chance(0.6) then parts[#parts + 1] = "(" .. g:cond() .. ")" end
     local where = #parts > 0

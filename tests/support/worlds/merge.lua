@@ -26,11 +26,11 @@ local NAMES = { "visits", "labs", "readings", "Größen", "items", "lab_values",
 local function source(g)
   local alias = g:name "m"
   local text = g.d:weighted {
-    3, "(select l.no as k, l.unit as w from labs as l)",
-    2, "(select no as k, kind as w from visits)",
+    3, "(select l.no as k, l.unit as w from clinic.labs as l)",
+    2, "(select no as k, kind as w from clinic.visits)",
     2, "(values (1, 'x'), (2, 'ü'), (70, 'new')) ",
     1, "(select generate_series(1, 4) as k, 'gen'::text as w)",
-    2, "(select device + 3 as k, max(value)::text as w from readings "
+    2, "(select device + 3 as k, max(value)::text as w from clinic.readings "
       .. "group by device)" }
   if text:find "^%(values" then
     text = text .. " as " .. alias .. "(k, w)"
