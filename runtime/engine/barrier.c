@@ -264,6 +264,7 @@ static void
 start(struct question *q)
 {
 	memset(&q->lints, 0, sizeof(q->lints));
+	q->lints.closing = true;
 	q->era = q->b->era;
 	lints_start(&q->lints, q->b->w, &q->rules->isolation, on_lints);
 }

@@ -156,7 +156,7 @@ ask_lints(struct lints *l, struct worker *w)
 	l->vals[1] = text_val(mode_word(l->of->mode));
 	l->vals[2] = text_val(tenant_type_name(r->type));
 	l->vals[3] = text_val(l->sealed || !l->of->seal ? "t" : "f");
-	lints_sql(&l->sql);
+	lints_sql(l->closing, &l->sql);
 	begin(l, w, on_lints);
 	l->op.sql = l->sql.at;
 	l->op.len = l->sql.len;
@@ -237,6 +237,11 @@ lints_start(struct lints *l, struct worker *w,
 	l->of = rules;
 	l->done = done;
 	str_init(&l->sql);
+	if (rules->mode == ISOLATION_REWRITE) {
+		l->rules = rules_json(rules, NULL);
+		ask_lints(l, w);
+		return;
+	}
 	begin(l, w, on_state);
 	l->op.sql = rls_state_sql;
 	l->op.len = strlen(rls_state_sql);

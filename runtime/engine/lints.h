@@ -30,14 +30,15 @@ struct lint {
 	const char *name;
 	const char *what; /* is wrong, for people */
 	const char *sql;  /* schema, name, object, fix, closes */
+	bool closes;	  /* it may */
 };
 
 extern const struct lint lints_list[];
 extern const unsigned lints_count;
 
-/* $1 rules as JSON, each with the state of its policies; $2 mode, $3 type of
- * tenants, $4 is a sealed context good? */
-void lints_sql(struct str *out);
+/* All, or those that may close a table.  $1 rules as JSON, each with the state
+ * of its policies; $2 mode, $3 type of tenants, $4 is a sealed context good? */
+void lints_sql(bool closing, struct str *out);
 
 struct lint_finding {
 	const struct lint *lint;
@@ -49,6 +50,7 @@ struct lint_finding {
 
 struct lints {
 	struct op op; /* op.err: what could not be asked */
+	bool closing; /* set before: ask only what may close a table */
 	const struct isolation_rules *of;
 	struct str sql;
 	char *rules; /* as JSON */
@@ -61,8 +63,8 @@ struct lints {
  * answers accepted. */
 uint64_t lints_key(const struct isolation_rules *rules);
 
-/* Zeroed memory; the rules are ON and borrowed until lints_fini(); done()
- * follows from the loop. */
+/* Zeroed memory but for `closing`; the rules are ON and borrowed until
+ * lints_fini(); done() follows from the loop. */
 void lints_start(struct lints *l, struct worker *w,
 		 const struct isolation_rules *rules,
 		 void (*done)(struct lints *l));

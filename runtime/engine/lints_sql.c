@@ -53,11 +53,11 @@ const struct lint lints_list[] = {
 	 "policy holds for it",
 	 NO_TABLE "me.rolname::text, "
 	 "format('ALTER ROLE %I NOSUPERUSER', me.rolname), ask.rls "
-	 "FROM me, ask WHERE me.rolsuper"},
+	 "FROM me, ask WHERE me.rolsuper", true},
 	{"role-bypass", "the application's role bypasses row policies",
 	 NO_TABLE "me.rolname::text, "
 	 "format('ALTER ROLE %I NOBYPASSRLS', me.rolname), ask.rls "
-	 "FROM me, ask WHERE me.rolbypassrls AND NOT me.rolsuper"},
+	 "FROM me, ask WHERE me.rolbypassrls AND NOT me.rolsuper", true},
 	{"role-createrole", "the application's role may make roles",
 	 NO_TABLE "me.rolname::text, "
 	 "format('ALTER ROLE %I NOCREATEROLE', me.rolname), false "
@@ -123,18 +123,18 @@ const struct lint lints_list[] = {
 	{"column-missing", "the tenant column is not there",
 	 TABLE "r.col, format('ALTER TABLE %s ADD COLUMN %I %s NOT NULL', "
 	 "r.q, r.col, ask.type), true FROM rule r, ask "
-	 "WHERE " SOME "r.kind = 'by' AND r.tenant IS NULL"},
+	 "WHERE " SOME "r.kind = 'by' AND r.tenant IS NULL", true},
 	{"column-type", "the tenant column is of another type than tenants",
 	 TABLE "r.col, format('ALTER TABLE %s ALTER COLUMN %I TYPE %s USING "
 	 "%2$I::%3$s', r.q, r.col, ask.type), true FROM rule r, ask "
 	 "WHERE r.tenant IS NOT NULL AND r.atttype::regtype <> "
-	 "ask.type::regtype"},
+	 "ask.type::regtype", true},
 	{"column-nullable", "the tenant column may be NULL: such a row "
 	 "belongs to nobody",
 	 TABLE "r.col, format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', "
 	 "r.q, r.col), true FROM rule r "
 	 "WHERE r.tenant IS NOT NULL AND r.relkind IN ('r', 'p') AND "
-	 "NOT r.attnotnull"},
+	 "NOT r.attnotnull", true},
 	{"right-missing", "the application may not read the table that says "
 	 "to whom rows belong",
 	 TABLE "format('%I.%I', r.via_schema, r.via), format('GRANT SELECT "
@@ -154,39 +154,39 @@ const struct lint lints_list[] = {
 	 "NOT p.polpermissive AND p.polname LIKE 'lunate\\_%' AND m <> 0) o "
 	 "WHERE " SOME "ask.rls AND o.names IS NOT NULL AND "
 	 "r.relkind IN ('r', 'p') AND NOT EXISTS (SELECT FROM pol p "
-	 "WHERE p.polrelid = r.oid)"},
+	 "WHERE p.polrelid = r.oid)", true},
 	{"policy-drift", "the policies in the database are not those of "
 	 "isolation.lua",
 	 TABLE "r.state, " APPLY ", true FROM rule r, ask "
-	 "WHERE " SOME "ask.rls AND r.state <> 'same'"},
+	 "WHERE " SOME "ask.rls AND r.state <> 'same'", true},
 	{"rls-off", "row-level security is off",
 	 TABLE "r.name, format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', "
 	 "r.q), true FROM rule r, ask WHERE " SOME "ask.rls AND "
-	 "r.relkind IN ('r', 'p') AND NOT r.relrowsecurity"},
+	 "r.relkind IN ('r', 'p') AND NOT r.relrowsecurity", true},
 	{"rls-unforced", "row-level security does not bind the owner",
 	 TABLE "r.name, format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', "
 	 "r.q), pg_has_role(me.oid, r.relowner, 'USAGE') FROM rule r, ask, me "
 	 "WHERE " SOME "ask.rls AND r.relkind IN ('r', 'p') AND "
-	 "NOT r.relforcerowsecurity"},
+	 "NOT r.relforcerowsecurity", true},
 	{"policy-read", "no restrictive policy of lunate binds reads",
 	 TABLE "r.name, " APPLY ", true FROM rule r, ask WHERE " SOME
 	 "ask.rls AND r.relkind IN ('r', 'p') AND r.kind <> 'shared' AND NOT EXISTS (SELECT FROM pol p "
-	 "WHERE p.polrelid = r.oid AND p.polcmd IN ('*', 'r'))"},
+	 "WHERE p.polrelid = r.oid AND p.polcmd IN ('*', 'r'))", true},
 	{"policy-write", "no restrictive policy of lunate binds every write",
 	 TABLE "r.name, " APPLY ", true FROM rule r, ask WHERE " SOME
 	 "ask.rls AND r.relkind IN ('r', 'p') AND EXISTS (SELECT FROM unnest('{a,w,d}'::text[]) cmd "
 	 "WHERE NOT EXISTS (SELECT FROM pol p WHERE p.polrelid = r.oid AND "
 	 "(p.polcmd::text = cmd AND coalesce(p.polwithcheck, p.polqual) "
-	 "IS NOT NULL OR p.polcmd = '*' AND p.polwithcheck IS NOT NULL)))"},
+	 "IS NOT NULL OR p.polcmd = '*' AND p.polwithcheck IS NOT NULL)))", true},
 	{"policy-none", "row policies are for tables, and this is none: mode "
 	 "\"rls\" cannot hold for it",
 	 TABLE "r.name, 'say mode = \"both\" in isolation.lua', "
 	 "ask.mode = 'rls' FROM rule r, ask WHERE " SOME "ask.rls AND "
-	 "r.kind <> 'shared' AND r.relkind NOT IN ('r', 'p')"},
+	 "r.kind <> 'shared' AND r.relkind NOT IN ('r', 'p')", true},
 	{"partition-open", "a partition or child has no row-level security of "
 	 "its own",
 	 "SELECT p.schema, p.name, p.cq, " APPLY ", true FROM part p, ask "
-	 "WHERE ask.rls AND p.relkind IN ('r', 'p') AND NOT p.relrowsecurity"},
+	 "WHERE ask.rls AND p.relkind IN ('r', 'p') AND NOT p.relrowsecurity", true},
 	{"partition-grant", "a partition or child can be asked by its own name",
 	 "SELECT p.schema, p.name, p.cq, format('REVOKE ALL ON %s FROM %I, "
 	 "PUBLIC', p.cq, me.rolname), false FROM part p, me "
@@ -196,14 +196,14 @@ const struct lint lints_list[] = {
 	{"seal-unknown", "the database does not take contexts as they are "
 	 "sealed here: it has not this key, or its clock is minutes ahead",
 	 NO_TABLE "'lunate.seal_key', 'lunate policy seal-key | psql', true "
-	 "FROM ask WHERE ask.seal = 'f'"},
+	 "FROM ask WHERE ask.seal = 'f'", true},
 	{"seal-key", "the application can read the keys of the seal",
 	 NO_TABLE "'lunate.seal_key', format('REVOKE ALL ON lunate.seal_key "
 	 "FROM %I, PUBLIC', me.rolname), true FROM me "
 	 "WHERE NOT me.rolsuper AND EXISTS (SELECT FROM pg_class c "
 	 "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE "
 	 "n.nspname = 'lunate' AND c.relname = 'seal_key' AND "
-	 "has_any_column_privilege(c.oid, 'SELECT'))"},
+	 "has_any_column_privilege(c.oid, 'SELECT'))", true},
 
 	/* ---- ways around */
 	{"view-definer", "a view reads the table with the rights of its owner",
@@ -326,13 +326,17 @@ const struct lint lints_list[] = {
 const unsigned lints_count = sizeof(lints_list) / sizeof(*lints_list);
 
 void
-lints_sql(struct str *out)
+lints_sql(bool closing, struct str *out)
 {
+	unsigned n = 0;
+
 	str_add(out, head);
 	for (unsigned i = 0; i < lints_count; i++)
-		str_addf(out,
-			 "%s SELECT %u AS lint, q.* FROM (%s) AS q(schema, "
-			 "name, object, fix, closes)",
-			 i > 0 ? " UNION ALL" : "", i, lints_list[i].sql);
+		if (lints_list[i].closes || !closing)
+			str_addf(out,
+				 "%s SELECT %u AS lint, q.* FROM (%s) AS "
+				 "q(schema, name, object, fix, closes)",
+				 n++ > 0 ? " UNION ALL" : "", i,
+				 lints_list[i].sql);
 	str_add(out, " ORDER BY 1, 2, 3, 4");
 }

@@ -14,7 +14,7 @@
 
 static struct loop *loop;
 static struct runtime *rt;
-static bool asked;
+static bool asked, closing;
 
 static struct isolation_rules isolation = {
 	.state = ISOLATION_ON, .mode = ISOLATION_BOTH, .tables = &rls_rules};
@@ -58,6 +58,7 @@ static void
 examine(struct lints *l, const char *user, const struct isolation_rules *of)
 {
 	memset(l, 0, sizeof(*l));
+	l->closing = closing;
 	asked = false;
 	open_as(user);
 	lints_start(l, &rt->workers[0], of, on_done);
@@ -90,6 +91,7 @@ count(const char *user, const char *lint, struct str *fixes)
 			continue;
 		n++;
 		assert_true(f.fix[0] != 0);
+		assert_true(f.lint->closes || !f.closes);
 		if (fixes != NULL)
 			str_addf(fixes, "%s;", f.fix);
 	}
@@ -395,6 +397,29 @@ what_is_asked_is_the_same_for_the_same_rules_alone(void **state)
 }
 
 static void
+what_may_close_can_be_asked_alone_and_closes_the_same(void **state)
+{
+	struct closed *all, *some;
+	struct lints l;
+
+	clean_begin();
+	(void)server_sql("alter table h.notes alter clinic_id drop not null; "
+			 "alter table h.visits disable row level security; "
+			 "drop index h.notes_clinic_id_idx");
+	all = closed_now("app", &isolation);
+	closing = true;
+	some = closed_now("app", &isolation);
+	assert_true(closed_same(all, some));
+	examine(&l, "app", &isolation);
+	for (unsigned i = 0; i < lints_found(&l); i++)
+		assert_true(lints_finding(&l, i).lint->closes);
+	examined(&l);
+	closing = false;
+	closed_unpin(&all);
+	closed_unpin(&some);
+}
+
+static void
 what_cannot_be_asked_closes_all(void **state)
 {
 	struct closed *c;
@@ -422,6 +447,8 @@ main(void)
 			what_is_asked_is_the_same_for_the_same_rules_alone),
 		cmocka_unit_test(
 			what_is_accepted_closes_nothing_and_is_told_still),
+		cmocka_unit_test(
+			what_may_close_can_be_asked_alone_and_closes_the_same),
 		cmocka_unit_test(what_cannot_be_asked_closes_all),
 	};
 

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the live database lets be open, asked once and anew (barrier.h).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "barrier.h"
+#include "closed.h"
+#include "egress_map.h"
+#include "rls_world.h"
+#include "runtime.h"
+
+static struct loop *loop;
+static struct runtime *rt;
+static struct worker *w;
+static struct barrier *b;
+static int answered;
+
+static struct rules *
+make(enum isolation_mode mode)
+{
+	struct rules *r = rules_new();
+
+	r->isolation = (struct isolation_rules){
+		.state = ISOLATION_ON, .mode = mode, .tables = &rls_rules};
+	r->id = rules_publish(&rt->rules, r);
+	return rules_share(r);
+}
+
+static void
+on_known(void *arg)
+{
+	(void)arg;
+	answered++;
+}
+
+static void
+turns(void)
+{
+	for (int i = 0; i < 2000 && w->nops > 0; i++)
+		loop_turn(loop, 0.02);
+	assert_int_equal(w->nops, 0);
+}
+
+static void
+begin(void)
+{
+	struct catalog_wait wait;
+	struct config c;
+	struct err e;
+	char url[200];
+
+	rls_begin();
+	snprintf(url, sizeof(url),
+		 "postgresql:///lunate_test?host=%s&port=5432&user=app",
+		 server_dir);
+	loop = loop_new();
+	config_init(&c);
+	assert_int_equal(config_set(&c, "url", url, &e), 0);
+	assert_int_equal(config_set(&c, "schema", "h", &e), 0);
+	assert_int_equal(config_set(&c, "log_level", "error", &e), 0);
+	assert_int_equal(config_set_number(&c, "pool_min", 0, &e), 0);
+	assert_int_equal(config_set_number(&c, "acquire_timeout", 300, &e), 0);
+	assert_int_equal(config_check(&c, NULL, &e), 0);
+	assert_int_equal(runtime_open(&rt, &c, loop, &e), 0);
+	w = &rt->workers[0];
+	b = w->barrier;
+	answered = 0;
+	catalog_wait_init(&wait);
+	catalog_wait(w->catalog, &wait, on_known, NULL);
+	for (int i = 0; i < 2000 && answered == 0; i++)
+		loop_turn(loop, 0.02);
+	assert_true(catalog_loaded(w->catalog));
+	answered = 0;
+}
+
+static void
+end(void)
+{
+	runtime_free(&rt);
+	loop_free(&loop);
+}
+
+/* Asks and waits; the answer. */
+static struct closed *
+ask(struct rules *r)
+{
+	struct barrier_wait wait = {.done = on_known};
+
+	barrier_wait_init(&wait);
+	answered = 0;
+	barrier_wait(b, r, &wait);
+	turns();
+	assert_int_equal(answered, 1);
+	return barrier_closed(b, r);
+}
+
+static unsigned
+count(const struct closed *c)
+{
+	const struct closed_table *list;
+
+	assert_non_null(c);
+	return closed_tables(c, &list);
+}
+
+static void
+nothing_is_known_until_it_was_asked_once_for_all_who_wait(void **state)
+{
+	struct barrier_wait waits[3];
+	struct rules *r;
+
+	begin();
+	r = make(ISOLATION_BOTH);
+	assert_null(barrier_closed(b, r));
+	for (int i = 0; i < 3; i++) {
+		barrier_wait_init(&waits[i]);
+		waits[i].done = on_known;
+		barrier_wait(b, r, &waits[i]);
+	}
+	assert_int_equal(w->nops, 1);
+	barrier_unwait(&waits[1]);
+	turns();
+	assert_int_equal(answered, 2);
+	assert_int_equal(count(barrier_closed(b, r)), 0);
+	assert_false(barrier_is_old(b, r));
+	rules_unpin(&r);
+	end();
+}
+
+static void
+generations_that_ask_the_same_have_one_answer(void **state)
+{
+	struct rules *one, *same, *other;
+	struct closed *c;
+
+	begin();
+	one = make(ISOLATION_BOTH);
+	c = ask(one);
+	same = make(ISOLATION_BOTH);
+	assert_ptr_equal(barrier_closed(b, same), c);
+	other = make(ISOLATION_RLS);
+	assert_null(barrier_closed(b, other));
+	/* And what closes the same tables is the same set. */
+	assert_ptr_equal(ask(other), c);
+	assert_ptr_equal(barrier_closed(b, one), c);
+	rules_unpin(&one);
+	rules_unpin(&same);
+	rules_unpin(&other);
+	end();
+}
+
+static void
+after_a_loss_policies_are_not_known_and_texts_go_on(void **state)
+{
+	struct rules *both, *rewrite;
+	uint64_t era;
+
+	begin();
+	both = make(ISOLATION_BOTH);
+	assert_non_null(ask(both));
+	rewrite = make(ISOLATION_REWRITE);
+	assert_non_null(ask(rewrite));
+	era = barrier_era(b);
+	barrier_lost(b);
+	assert_int_not_equal(barrier_era(b), era);
+	assert_null(barrier_closed(b, both));
+	assert_non_null(barrier_closed(b, rewrite));
+	assert_int_equal(count(ask(both)), 0);
+	rules_unpin(&both);
+	rules_unpin(&rewrite);
+	end();
+}
+
+static void
+a_loss_while_it_is_asked_asks_once_more(void **state)
+{
+	struct barrier_wait wait = {.done = on_known};
+	struct rules *r;
+
+	begin();
+	r = make(ISOLATION_BOTH);
+	barrier_wait_init(&wait);
+	barrier_wait(b, r, &wait);
+	barrier_lost(b);
+	turns();
+	assert_int_equal(answered, 1);
+	assert_non_null(barrier_closed(b, r));
+	rules_unpin(&r);
+	end();
+}
+
+static void
+what_drifted_is_closed_when_it_is_asked_again(void **state)
+{
+	struct rules *r;
+	struct closed *c;
+
+	begin();
+	r = make(ISOLATION_BOTH);
+	c = ask(r);
+	assert_ptr_equal(ask(r), c);
+	(void)server_sql("drop policy lunate_tenant on h.notes");
+	c = ask(r);
+	assert_int_equal(count(c), 1);
+	assert_non_null(closed_by(c, "h", "notes"));
+	assert_null(closed_by(c, "h", "visits"));
+	rules_unpin(&r);
+	end();
+}
+
+static void
+without_a_server_the_reason_is_told_and_nothing_known(void **state)
+{
+	struct rules *r;
+
+	begin();
+	r = make(ISOLATION_BOTH);
+	(void)server_sql("alter role app nologin");
+	(void)server_sql("select pg_terminate_backend(pid) from "
+			 "pg_stat_activity where usename = 'app'");
+	assert_null(ask(r));
+	(void)server_sql("alter role app login");
+	assert_int_not_equal(barrier_err(b)->code, 0);
+	rules_unpin(&r);
+	end();
+}
+
+static void
+the_map_of_tenant_columns_is_one_for_a_generation(void **state)
+{
+	struct rules *one, *two;
+	struct egress_map *m;
+
+	begin();
+	one = make(ISOLATION_BOTH);
+	m = barrier_egress(b, one);
+	assert_non_null(m);
+	assert_true(m->rules.ncolumns > 0);
+	assert_ptr_equal(barrier_egress(b, one), m);
+	two = make(ISOLATION_BOTH);
+	assert_ptr_not_equal(barrier_egress(b, two), NULL);
+	rules_unpin(&one);
+	rules_unpin(&two);
+	end();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			nothing_is_known_until_it_was_asked_once_for_all_who_wait),
+		cmocka_unit_test(generations_that_ask_the_same_have_one_answer),
+		cmocka_unit_test(
+			after_a_loss_policies_are_not_known_and_texts_go_on),
+		cmocka_unit_test(a_loss_while_it_is_asked_asks_once_more),
+		cmocka_unit_test(what_drifted_is_closed_when_it_is_asked_again),
+		cmocka_unit_test(
+			without_a_server_the_reason_is_told_and_nothing_known),
+		cmocka_unit_test(
+			the_map_of_tenant_columns_is_one_for_a_generation),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, rls_end);
+}
