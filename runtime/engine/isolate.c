@@ -175,6 +175,9 @@ op_decided(struct op *op, struct stmt *stmt, struct closed *closed)
 		.snapshot = ask.snapshot,
 	};
 
+	/* What an emergency opened is decided by its opening alone. */
+	if (op->context != NULL && op->context->glass != NULL)
+		return;
 	decided_note(w->rt->decided, w->seen, &what);
 	if (!shadow_wants(&w->rt->shadow, &w->shade))
 		return;

@@ -541,6 +541,27 @@ many_decisions_leave_no_memory_behind(void **state)
 	context_unpin(&c);
 }
 
+/* What a decision costs that looks at two fields. */
+static void
+a_decision_is_had_soon(void **state)
+{
+	int n = getenv("LUNATE_PROVE") != NULL ? 1000000 : 1000;
+	struct context *c = nurse();
+	struct hook_answer a;
+	struct err e;
+	int64_t began;
+
+	loads(CLASS("return ctx.user == 'u1' and ctx.attempt > 1"));
+	began = now_us();
+	for (int i = 0; i < n; i++)
+		assert_int_equal(ask_as(c, HOOK_BOOL, &a, &e), 0);
+	began = now_us() - began;
+	assert_true(a.yes);
+	if (n > 1000)
+		printf("DECISION %.0f ns\n", (double)began * 1e3 / n);
+	context_unpin(&c);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int
@@ -564,6 +585,7 @@ main(void)
 		T(who_had_no_processor_is_not_late),
 		T(workers_ask_at_the_same_time),
 		T(workers_that_come_later_get_vms),
+		T(a_decision_is_had_soon),
 		T(many_decisions_leave_no_memory_behind),
 	};
 
