@@ -72,7 +72,7 @@ struct permit *permits_get(struct permits *p, const struct permit_ask *ask);
 
 void permit_unpin(struct permit **pp);
 
-/* Found, made, and made because of an opening. */
+/* How many were found, had to be made, and came out as denied. */
 struct permit_usage {
 	uint64_t hits, misses, denied;
 };
