@@ -245,13 +245,18 @@ scoped_for(struct op *op, const struct scope_ask *ask)
 	return s;
 }
 
-/* Somebody may have mended what closed a table. */
+/* Somebody may have mended what closed a table.  In a transaction the answer
+ * is not waited for: the connection it needs may be this one. */
 static bool
-is_worth_asking(struct op *op, const struct scoped *s)
+is_worth_waiting(struct op *op, const struct scoped *s)
 {
-	return refusal_of(&s->err) == REFUSE_CLOSED && op->looks < LOOKS &&
-	       op->rules->isolation.state == ISOLATION_ON &&
-	       barrier_is_old(op->w->barrier, op->rules);
+	if (refusal_of(&s->err) != REFUSE_CLOSED || op->looks >= LOOKS ||
+	    op->rules->isolation.state != ISOLATION_ON ||
+	    !barrier_is_old(op->w->barrier, op->rules))
+		return false;
+	if (op->tx != NULL)
+		barrier_doubt(op->w->barrier);
+	return op->tx == NULL;
 }
 
 static enum next
@@ -288,7 +293,7 @@ scope_it(struct op *op, struct closed *closed)
 	if (op_inner(op, head, &ask.stmt, &e) < 0)
 		return op_refuse(op, &e);
 	s = scoped_for(op, &ask);
-	if (is_worth_asking(op, s)) {
+	if (is_worth_waiting(op, s)) {
 		n = wait_barrier(op);
 	} else {
 		n = put(op, head, s, ask.shape);
@@ -348,7 +353,9 @@ op_scope(struct op *op)
 		op_look_out(op);
 		return NEXT;
 	}
-	n = op_need_catalog(op);
+	n = op_tx_lives(op);
+	if (n == NEXT)
+		n = op_need_catalog(op);
 	return n == NEXT ? scope_known(op) : n;
 }
 

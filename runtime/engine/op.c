@@ -289,6 +289,20 @@ flags_in_tx(const struct op *op)
 	return PGREQ_IN_TX | PGREQ_NEW_CTX;
 }
 
+enum next
+op_tx_lives(struct op *op)
+{
+	struct tx *t = op->tx;
+
+	if (t == NULL || t->member == NULL ||
+	    (pool_member_alive(t->member) &&
+	     pgconn_state(pool_member_conn(t->member)) == PGCONN_READY))
+		return NEXT;
+	return op_refuse_code(op, LUNATE_ELOST,
+			      "the connection of the transaction is gone; "
+			      "nothing of it was committed");
+}
+
 /* Only inside a transaction or session; the pool sends all else itself. */
 static enum next
 send(struct op *op)
@@ -298,13 +312,8 @@ send(struct op *op)
 
 	if (t == NULL)
 		return NEXT;
-	if (!pool_member_alive(t->member) ||
-	    pgconn_state(pool_member_conn(t->member)) != PGCONN_READY) {
-		err_set(&op->err, LUNATE_ELOST,
-			"the connection of the transaction is gone; nothing of "
-			"it was committed");
+	if (op_tx_lives(op) != NEXT)
 		return END;
-	}
 	if (t->begin[0] != 0 && t->state == TX_FRESH)
 		r->prelude = t->begin;
 	else if (t->begin[0] != 0)

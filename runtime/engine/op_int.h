@@ -49,6 +49,10 @@ enum next op_allow(struct op *op);
 /* The scope step. */
 enum next op_scope(struct op *op);
 
+/* END: it runs in a transaction whose connection died.  Asked before it waits
+ * for what needs a connection: that may be the one it still holds. */
+enum next op_tx_lives(struct op *op);
+
 /* ---- isolate.c, for allow.c too */
 
 /* Nobody's rows: isolation is off, or it is ours, or as system. */
