@@ -98,7 +98,7 @@ within(const struct had *a, const struct had *b)
 static unsigned
 rounds(void)
 {
-	return dice_rounds(3000, 100000);
+	return dice_rounds(1500, 100000);
 }
 
 static void
