@@ -50,8 +50,7 @@ end
 
 local function refused(reason, done, err)
   assert(done == nil, "it was not refused")
-  assert(err.code == "denied" and
-    err.message:find("(" .. reason .. ")", 1, true), tostring(err))
+  assert(err.reason == reason, tostring(err))
   return err.message
 end
 

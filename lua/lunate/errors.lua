@@ -7,6 +7,7 @@ local M = {}
 ---@class lunate.Error
 ---@field code string one of the closed list
 ---@field message string cause and remedy, without values
+---@field reason string? of "denied": why a statement is refused
 ---@field sqlstate string? five characters of the server
 ---@field retryable boolean may the same call succeed later as it is?
 ---@field constraint string? the constraint that refused
@@ -30,13 +31,14 @@ end
 ---@param code string
 ---@param message string
 ---@param more { sqlstate: string?, retryable: boolean?, constraint: string?,
----position: integer? }?
+---position: integer?, reason: string? }?
 ---@return lunate.Error
 function M.new(code, message, more)
   more = more or {}
   return setmetatable({
     code = code,
     message = message,
+    reason = more.reason,
     sqlstate = filled(more.sqlstate or ""),
     retryable = more.retryable or false,
     constraint = filled(more.constraint or ""),

@@ -13,6 +13,7 @@
 ---@class lunate.Error
 ---@field code lunate.Code
 ---@field message string cause and remedy, without values
+---@field reason string? of "denied": why a statement is refused
 ---@field sqlstate string? five characters of the server
 ---@field retryable boolean the same call may succeed later as it is
 ---@field constraint string? the constraint that refused

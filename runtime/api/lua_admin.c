@@ -8,6 +8,7 @@
 #include "lua_core.h"
 #include "lua_db.h"
 #include "near.h"
+#include "refusal.h"
 #include "str.h"
 
 /* core.config_help() -> the option table, for a terminal */
@@ -254,6 +255,20 @@ core_error_table(lua_State *L)
 	return 1;
 }
 
+/* core.refusal_table() -> { { reason, meaning } ... } */
+static int
+core_refusal_table(lua_State *L)
+{
+	lua_newtable(L);
+	for (int i = 0; i < REFUSALS_N; i++) {
+		lua_createtable(L, 0, 2);
+		set_text(L, "reason", refusal_word((enum refusal)i));
+		set_text(L, "meaning", refusal_meaning((enum refusal)i));
+		lua_rawseti(L, -2, i + 1);
+	}
+	return 1;
+}
+
 static void
 put_number(lua_State *L, const char *name, double value)
 {
@@ -303,6 +318,7 @@ static const luaL_Reg functions[] = {{"settings", core_settings},
 				     {"metrics_table", core_metrics_table},
 				     {"event_table", core_event_table},
 				     {"error_table", core_error_table},
+				     {"refusal_table", core_refusal_table},
 				     {"fault", core_fault},
 				     {NULL, NULL}};
 

@@ -5,6 +5,7 @@
 
 #include "context.h"
 #include "mem.h"
+#include "refusal.h"
 
 static char vm_key;	/* registry: struct vm */
 static char errors_key; /* registry: function that makes an error value */
@@ -97,7 +98,7 @@ push_err(lua_State *L, const struct err *e)
 	lua_rawget(L, LUA_REGISTRYINDEX); /* make */
 	lua_pushstring(L, err_word(e->code));
 	lua_pushstring(L, e->text);
-	lua_createtable(L, 0, 4); /* make code text more */
+	lua_createtable(L, 0, 5); /* make code text more */
 	lua_pushstring(L, e->sqlstate);
 	lua_setfield(L, -2, "sqlstate");
 	lua_pushboolean(L, err_retryable(e->code));
@@ -106,6 +107,10 @@ push_err(lua_State *L, const struct err *e)
 	lua_setfield(L, -2, "constraint");
 	lua_pushinteger(L, e->position);
 	lua_setfield(L, -2, "position");
+	if (e->code == LUNATE_EDENIED && refusal_of(e) != REFUSALS_N) {
+		lua_pushstring(L, refusal_word(refusal_of(e)));
+		lua_setfield(L, -2, "reason");
+	}
 	lua_call(L, 3, 1); /* err */
 }
 

@@ -52,8 +52,8 @@ describe("lunate help", function()
       local r = sh.run { sh.build .. "/lunate", unpack(words) }
       assert.equal(0, r.code, r.err)
       for _, name in ipairs { "config", "status", "doctor", "environment",
-        "url", "values", "errors", "events", "metrics", "exit%-codes",
-        "embedding" } do
+        "url", "values", "errors", "refusals", "events", "metrics",
+        "exit%-codes", "embedding" } do
         assert.truthy(r.out:find("\n   " .. name .. " +%u"), name)
       end
     end
@@ -62,6 +62,7 @@ describe("lunate help", function()
   it("gives its tables as JSON", function()
     local core = require "lunate.core"
     for topic, rows in pairs { errors = core.error_table(),
+      refusals = core.refusal_table(),
       events = core.event_table(), metrics = core.metrics_table() } do
       assert.same(rows, cjson.decode(help(topic, "--json")))
     end
@@ -71,7 +72,8 @@ describe("lunate help", function()
     assert.is_nil(options[1].value)
     local r = sh.run { sh.build .. "/lunate", "help", "url", "--json" }
     assert.equal(2, r.code)
-    live.says(r.err, "--json goes with config, errors, events or metrics")
+    live.says(r.err, "--json goes with config, errors, refusals, events or",
+      "metrics")
   end)
 
   it("shows the command and the table for the one word config", function()

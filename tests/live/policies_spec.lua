@@ -65,6 +65,8 @@ describe("a runtime with a policy folder", function()
         "unknown-table")
       live.says(live.refused("denied", c:query("select * from pg_class")),
         "catalog")
+      local _, err = c:query("select * from pg_class")
+      assert.equal("catalog", err.reason)
       live.says(live.refused("denied", c:query("/* x */ show work_mem")),
         "(statement)", "SHOW is none of SELECT")
     end)

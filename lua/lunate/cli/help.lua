@@ -51,7 +51,8 @@ end
 function M.run(args, cli)
   local topic, entry = topics.by_name[args.topic], cli.commands[args.topic]
   if args.json and not (topic and topic.rows) then
-    return cli.misused("--json goes with config, errors, events or metrics",
+    return cli.misused("--json goes with config, errors, refusals, events or "
+      .. "metrics",
       M.name)
   end
   if not args.topic or entry and not args.json then

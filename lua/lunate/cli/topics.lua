@@ -188,6 +188,14 @@ local function print_errors(core)
   print("\nAlso \"script\": a Lua error that was raised in a task.")
 end
 
+local function print_refusals(core)
+  print("Policies refuse with err.code \"denied\"; err.reason is one of these, "
+    .. "and the text\nsays what to do (policies/README.md).\n")
+  for _, row in ipairs(core.refusal_table()) do
+    print(("  %-14s %s"):format(row.reason, row.meaning))
+  end
+end
+
 local function print_events(core)
   print("db:on(event, fn) calls fn(envelope) in a task; \"*\" stands for all "
     .. "of them.\n")
@@ -244,6 +252,9 @@ M.all = {
     show = plain(VALUES), plain = true },
   { name = "errors", about = "codes of errors, and which may be tried again",
     show = print_errors, rows = function(core) return core.error_table() end },
+  { name = "refusals", about = "why policies refuse a statement",
+    show = print_refusals,
+    rows = function(core) return core.refusal_table() end },
   { name = "events", about = "what db:on tells of", show = print_events,
     rows = function(core) return core.event_table() end },
   { name = "metrics", about = "figures of a runtime, with their units",

@@ -106,8 +106,7 @@ local function complain_of(job, parts, index, err)
     io.stderr:write(complain.pointer(parts[index].text, err.position,
       select(2, terminal.size(2))))
   end
-  if not job.who.tenant and err.code == "denied"
-    and err.message:find("(no-tenant)", 1, true) then
+  if not job.who.tenant and err.reason == "no-tenant" then
     io.stderr:write("Try: --as clinic=ID; or LUNATE_POLICIES=false, for the "
       .. "rights of the login\n")
   end
