@@ -133,6 +133,19 @@ barrier_closed(struct barrier *b, struct rules *r)
 	return a->closed;
 }
 
+struct closed *
+barrier_known(struct barrier *b, struct rules *r)
+{
+	struct closed *now = barrier_closed(b, r);
+	const struct answer *a;
+
+	if (now != NULL)
+		return now;
+	(void)ask(b, r);
+	a = find(b, key_of(b, r), epoch_now(b));
+	return a != NULL ? a->closed : NULL;
+}
+
 bool
 barrier_is_old(struct barrier *b, struct rules *r)
 {

@@ -53,6 +53,11 @@ struct barrier *barrier_new(struct worker *w);
  * catalog is loaded, the isolation of the rules ON. */
 struct closed *barrier_closed(struct barrier *b, struct rules *r);
 
+/* For who has a connection already, and keeps it: what was known before a loss
+ * counts.  He cannot wait, when it is the last one that the question could
+ * have; so if nothing is known it is asked behind him. */
+struct closed *barrier_known(struct barrier *b, struct rules *r);
+
 /* Is what is known too old for who was refused by it? */
 bool barrier_is_old(struct barrier *b, struct rules *r);
 

@@ -20,6 +20,30 @@
 /* An operation waits so often for what is known of the database. */
 #define LOOKS 4
 
+/* In a transaction or session that goes on where it is. */
+static bool
+has_connection(const struct op *op)
+{
+	return op->tx != NULL && op->tx->member != NULL;
+}
+
+/* ---- which rules ------------------------------------------------------- */
+
+struct rules *
+op_rules(struct op *op)
+{
+	struct rules *r = rules_pin(&op->w->rt->rules);
+
+	if (!has_connection(op) || op->tx->rules == NULL ||
+	    op->tx->rules == r || r->isolation.state != ISOLATION_ON ||
+	    op->tx->rules->isolation.state != ISOLATION_ON ||
+	    !catalog_loaded(op->w->catalog) ||
+	    barrier_known(op->w->barrier, r) != NULL)
+		return r;
+	rules_unpin(&r);
+	return rules_share(op->tx->rules);
+}
+
 /* ---- who is not scoped ------------------------------------------------- */
 
 /* BEGIN, SAVEPOINT, FETCH, ...: texts made by lunate.  A cursor's own query is
@@ -333,7 +357,8 @@ scope_known(struct op *op)
 		return scope_it(op, NULL);
 	op_look_out(op);
 	op->era = barrier_era(op->w->barrier);
-	closed = barrier_closed(op->w->barrier, op->rules);
+	closed = has_connection(op) ? barrier_known(op->w->barrier, op->rules)
+				    : barrier_closed(op->w->barrier, op->rules);
 	if (closed != NULL)
 		return scope_it(op, closed);
 	if (op->looks < LOOKS)
@@ -359,16 +384,14 @@ op_scope(struct op *op)
 	return n == NEXT ? scope_known(op) : n;
 }
 
-/* Is what was known when it was scoped still what is known?  A transaction
- * that has its connection goes on there. */
+/* Is what was known when it was scoped still what is known? */
 static bool
 is_fresh(const struct op *op)
 {
 	return op->scoped == NULL ||
 	       op->rules->isolation.state != ISOLATION_ON ||
 	       op->rules->isolation.mode == ISOLATION_REWRITE ||
-	       op->era == barrier_era(op->w->barrier) ||
-	       (op->tx != NULL && op->tx->member != NULL);
+	       op->era == barrier_era(op->w->barrier) || has_connection(op);
 }
 
 enum next

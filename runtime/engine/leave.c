@@ -4,8 +4,8 @@
  * error (guard/egress.h).
  *
  * A row of somebody else means that every layer before has failed: nothing of
- * the answer is given out, the connection that brought it ends, and it is told
- * (event isolation.breach).
+ * the answer is given out (of a stream, nothing more), the connection that
+ * brought it ends, and it is told (event isolation.breach).
  *
  * Faults, where the rules show details of errors: "isolation.egress" (rows are
  * not looked at), "isolation.errors" (errors stay as the server made them).

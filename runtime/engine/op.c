@@ -72,7 +72,7 @@ admit(struct op *op)
 {
 	struct err e;
 
-	op->rules = rules_pin(&op->w->rt->rules);
+	op->rules = op_rules(op);
 	op->began_us = loop_now_us(op->w->loop);
 	if (op->deadline_us != 0 && op->deadline_us <= op->began_us) {
 		say_why(op, LUNATE_EDEADLINE);

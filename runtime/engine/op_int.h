@@ -53,7 +53,12 @@ enum next op_scope(struct op *op);
  * for what needs a connection: that may be the one it still holds. */
 enum next op_tx_lives(struct op *op);
 
-/* ---- isolate.c, for allow.c too */
+/* ---- isolate.c, for op.c and allow.c too */
+
+/* The generation it obeys, pinned: that in force; or, while the database has
+ * not answered what that one asks, the one its transaction went by so far.  A
+ * transaction waits for no question that may need its connection. */
+struct rules *op_rules(struct op *op);
 
 /* Nobody's rows: isolation is off, or it is ours, or as system. */
 bool op_is_free(const struct op *op);

@@ -112,6 +112,16 @@ note_context(struct tx *t, const struct op *op)
 	t->unsure = false;
 }
 
+static void
+note_rules(struct tx *t, struct rules *r)
+{
+	if (t->rules == r)
+		return;
+	if (t->rules != NULL)
+		rules_unpin(&t->rules);
+	t->rules = rules_share(r);
+}
+
 void
 tx_op_began(struct tx *t, struct op *op)
 {
@@ -119,6 +129,7 @@ tx_op_began(struct tx *t, struct op *op)
 	assert(t->op == NULL && t->member != NULL);
 	t->op = op;
 	note_context(t, op);
+	note_rules(t, op->rules);
 	if (t->state == TX_FRESH)
 		t->state = TX_OPEN;
 }
@@ -169,6 +180,8 @@ tx_forget(struct tx *t)
 	OBJ_CHECK(t, TX_MAGIC);
 	t->state = TX_CLOSED;
 	context_unpin(&t->context);
+	if (t->rules != NULL)
+		rules_unpin(&t->rules);
 }
 
 void

@@ -44,6 +44,7 @@ struct tx {
 	bool unsure;		 /* which context is in force there */
 	bool system;		 /* its connection is of the system's pool */
 	struct context *context; /* the one that was set last, or NULL */
+	struct rules *rules;	 /* of its last statement, pinned; or NULL */
 	struct err err;		 /* FAILED: what failed first */
 };
 

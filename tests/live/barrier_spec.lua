@@ -187,6 +187,24 @@ describe("what isolation.lua asks of the database", function()
     assert.equal(1, count(db, A, "notes"))
   end)
 
+  it("keeps no transaction waiting for the connection that it has", function()
+    policies()
+    local db = open { pool_max = 1, acquire_timeout = "5s" }
+    local loaded
+    local listener = db:on("policy.loaded", function() loaded = true end)
+    local one = db:with_tenant(A, function(c)
+      return assert(c:transaction(function(tx)
+        assert(tx:query("insert into visits values ($1, 7)", A))
+        save(RULES .. 'accept "key-global" { why = "other questions" }')
+        live.until_(function() lunate.sleep(0.001) return loaded end)
+        return tx:one("select count(*)::int as n from visits")
+      end))
+    end)
+    assert.equal(3, one.n)
+    assert.equal(3, count(db, A, "visits"))
+    listener()
+  end)
+
   it("tells when tables close and open, once", function()
     local db = open()
     local news = {}
