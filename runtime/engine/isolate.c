@@ -46,8 +46,8 @@ op_rules(struct op *op)
 
 /* ---- who is not scoped ------------------------------------------------- */
 
-/* BEGIN, SAVEPOINT, FETCH, ...: texts made by lunate.  A cursor's own query is
- * its caller's. */
+/* BEGIN, SAVEPOINT, FETCH, CLOSE: texts made by lunate.  DECLARE is not: the
+ * cursor's query is its caller's, also one that names no table. */
 static bool
 is_control(const struct op *op)
 {
@@ -55,7 +55,7 @@ is_control(const struct op *op)
 
 	return (op->flags & OP_INTERNAL) && !(op->flags & OP_PLAIN) &&
 	       (s->tx != STMT_TX_NONE ||
-		(s->kind == STMT_CURSOR && s->ntables == 0));
+		(s->kind == STMT_CURSOR && op_cursor_head(op) == 0));
 }
 
 static bool

@@ -266,6 +266,83 @@ for _, mode in ipairs(judge.modes) do
   end)
 end
 
+-- Every way in which a statement gets to the server, as fn(db, sql).
+local DOORS = {
+  query = function(db, sql) return db:query(sql) end,
+  prepare = function(db, sql) return db:prepare(sql):query() end,
+  read = function(db, sql)
+    return db:read(function(c) return c:query(sql) end)
+  end,
+  write = function(db, sql)
+    return db:write(function(c) return c:query(sql) end,
+      { user_id = "u", action = "READ", resource_type = "patients" })
+  end,
+  transaction = function(db, sql)
+    return db:transaction(function(tx) return tx:query(sql) end)
+  end,
+  savepoint = function(db, sql)
+    return db:transaction(function(tx)
+      return tx:transaction(function(inner) return inner:query(sql) end)
+    end)
+  end,
+  batch = function(db, sql)
+    local r = assert(db:batch { { operation = function(c)
+      return c:query(sql)
+    end } })
+    return r.successful[1], r.failed[1] and r.failed[1].error
+  end,
+  rows = function(db, sql)
+    local out = {}
+    local ok, err = pcall(function()
+      for row in db:rows(sql) do out[#out + 1] = row end
+    end)
+    if ok then return out end
+    return nil, err
+  end,
+  ["rows of a transaction"] = function(db, sql)
+    return db:transaction(function(tx)
+      local out = {}
+      for row in tx:rows(sql) do out[#out + 1] = row end
+      return out
+    end)
+  end,
+}
+
+describe("every door", function()
+  for name, door in pairs(DOORS) do
+    it("is guarded: " .. name, function()
+      local db = open("both", { pool_max = 2 })
+      denied("no-tenant", door(db, "select name from patients"))
+      db:with_tenant(A, function()
+        assert.equal(OF[A], words(assert(door(db,
+          "select name from patients order by name"))))
+        denied("unknown-table", door(db, "select * from appts_2024"))
+        denied("function", door(db, "select set_config('a.b', 'c', true)"))
+        denied("view", door(db, "table v_definer -- CURSOR FOR select 1"))
+        local value, err = door(db, "select 1; select * from patients")
+        assert.is_nil(value)
+        assert.is_truthy(err.code == "unsupported" or err.code == "denied",
+          tostring(err))
+      end)
+    end)
+  end
+
+  it("that knows no tenant is closed to tenants", function()
+    local db = open("both", { pool_max = 2 })
+    db:with_tenant(A, function()
+      denied("statement", db:copy_out("copy patients to stdout"))
+      denied("statement", db:copy_in("copy icd from stdin", "X\tx\n"))
+      denied("statement", db:script(
+        "select 1; set lunate.ctx = ''; select * from patients"))
+      denied("unknown-table", db:script("update appts_2024 set note = ''"))
+      live.refused("denied", db:as_system("why not", names))
+      live.refused("denied", db:raw())
+    end)
+    live.refused("denied", db:copy_out("copy patients to stdout"))
+    live.refused("denied", db:script("select name from patients"))
+  end)
+end)
+
 describe("a transaction that meets a closed table", function()
   it("is told, though no connection is left to ask again with", function()
     local db = open("rls")
