@@ -47,8 +47,9 @@ use(struct using *u, const struct world_table *t, enum tenant_action action)
 		all->list = grown(u, all->list, all->n, sizeof(*all->list));
 		u->room = all->n * 2 + 8;
 	}
-	all->list[all->n] = (struct use){keep(u, t->schema), keep(u, t->name),
-					 action, 0, NULL};
+	all->list[all->n] = (struct use){.schema = keep(u, t->schema),
+					 .name = keep(u, t->name),
+					 .action = action};
 	return &all->list[all->n++];
 }
 
@@ -275,7 +276,7 @@ read_from(struct using *u, const struct tree_walk *w)
 		return u->e->code;
 	use(u, t, TENANT_READ);
 	if (is_locked(w))
-		use(u, t, TENANT_UPDATE);
+		use(u, t, TENANT_UPDATE)->locks = true;
 	return 0;
 }
 

@@ -11,8 +11,10 @@
  *   update  the columns of SET, of ON CONFLICT DO UPDATE too
  *   delete
  *
- * FOR UPDATE and FOR SHARE are a read and an update of no column: who may not
- * change a row has no reason to hold it.  A CTE is no table.  What the rewrite
+ * FOR UPDATE and FOR SHARE are a read and an update of no column, with `locks`:
+ * who may not change a row has no reason to hold it.  The rewrite does not
+ * limit what is held, so whoever decides refuses it where updates are limited
+ * to rows.  A CTE is no table.  What the rewrite
  * adds (the tenant's column, the look at a parent, a membership) is not asked
  * for: isolation.lua wants it, and not whoever asks.
  *
@@ -27,6 +29,7 @@
 struct use {
 	const char *schema, *name;
 	enum tenant_action action;
+	bool locks;	   /* UPDATE: rows are held besides, or only that */
 	unsigned ncolumns; /* INSERT, UPDATE */
 	const char **columns;
 };

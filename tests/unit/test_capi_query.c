@@ -433,6 +433,30 @@ a_set_of_tenants_and_what_a_write_is_for_are_carried(void **state)
 }
 
 static void
+an_emergency_and_what_conditions_look_at_are_carried(void **state)
+{
+	const char *const locations[] = {"l1", "l2", NULL};
+	struct lunate_who w = lunate_nobody();
+	struct lunate_context *c = NULL;
+
+	w.tenant = "a";
+	w.user = "u";
+	w.locations = locations;
+	w.clinic_tz = "Europe/Berlin";
+	w.glass_rule = "crash";
+	w.glass_patient = "p1";
+	refused(LUNATE_EINVAL, lunate_context_new(&w, &c, &er));
+	w.glass_reason = "found on the floor";
+	ok(lunate_context_new(&w, &c, &er));
+	assert_string_equal(
+		seen_by(c, "select " CTX "::jsonb @> '{\"locations\":[\"l1\","
+			   "\"l2\"],\"clinic_tz\":\"Europe/Berlin\","
+			   "\"break_glass\":{\"rule\":\"crash\"}}'"),
+		"t");
+	lunate_context_free(&c);
+}
+
+static void
 contradictions_of_a_context_are_refused(void **state)
 {
 	const char *const set[] = {"a", NULL};
@@ -527,6 +551,7 @@ main(void)
 		T(a_context_stands_in_the_session_while_its_call_runs),
 		T(fields_that_are_null_are_left_out),
 		T(a_set_of_tenants_and_what_a_write_is_for_are_carried),
+		T(an_emergency_and_what_conditions_look_at_are_carried),
 		T(contradictions_of_a_context_are_refused),
 		T(a_statement_is_parsed_once_and_run_often),
 		T(a_statement_without_parameters_says_so),

@@ -26,9 +26,9 @@ print(const struct uses *u, char *out, size_t room)
 	for (unsigned i = 0; i < u->n; i++) {
 		const struct use *s = &u->list[i];
 
-		at += (size_t)snprintf(out + at, room - at, "%s%s %s",
-				       i > 0 ? "; " : "", actions[s->action],
-				       s->name);
+		at += (size_t)snprintf(
+			out + at, room - at, "%s%s%s %s", i > 0 ? "; " : "",
+			s->locks ? "hold, " : "", actions[s->action], s->name);
 		for (unsigned k = 0; k < s->ncolumns; k++)
 			at += (size_t)snprintf(out + at, room - at, "%s%s%s",
 					       k > 0 ? "," : "(", s->columns[k],
@@ -127,18 +127,19 @@ test_a_merge_does_what_its_branches_do(void **state)
 static void
 test_what_is_held_for_update_is_an_update_of_no_column(void **state)
 {
-	uses("select * from visits for update", "read visits; update visits");
+	uses("select * from visits for update",
+	     "read visits; hold, update visits");
 	uses("select * from visits v join codes c on true for share of v",
-	     "read visits; update visits; read codes");
+	     "read visits; hold, update visits; read codes");
 	uses("select * from (select * from visits) s, codes for no key update "
 	     "of s",
-	     "read visits; update visits; read codes");
+	     "read visits; hold, update visits; read codes");
 	uses("select * from codes where a in (select n from visits) for update",
-	     "read codes; update codes; read visits");
+	     "read codes; hold, update codes; read visits");
 	uses("with v as (select * from visits) select * from v for update",
 	     "read visits");
 	uses("select * from (select * from visits for update) s",
-	     "read visits; update visits");
+	     "read visits; hold, update visits");
 }
 
 int
