@@ -7,6 +7,7 @@
 
 #include "crew.h"
 #include "mem.h"
+#include "notes.h"
 #include "policies.h"
 #include "runtime.h"
 
@@ -25,6 +26,7 @@ struct job {
 	uint64_t peer, number; /* of use and accept */
 	char *what;	       /* folder or generation; NULL: the own folder */
 	json_t *id;
+	json_t *tables; /* of a list: those that are closed; or NULL */
 	json_t *result; /* NULL: e tells */
 	struct err e;
 };
@@ -44,7 +46,10 @@ generation_json(struct job *j, int rc, uint64_t now)
 static json_t *
 run_list(struct job *j)
 {
-	return policies_json(j->policies);
+	json_t *all = policies_json(j->policies);
+
+	(void)json_object_set(all, "tables", j->tables);
+	return all;
 }
 
 static json_t *
@@ -108,6 +113,7 @@ drop(struct crew_job *crew)
 
 	json_decref(j->result);
 	json_decref(j->id);
+	json_decref(j->tables);
 	mem_free(j->what);
 	mem_free(j);
 }
@@ -142,6 +148,7 @@ submit(struct ctl_policy *c, const struct ctl_policy_ask *ask, struct job *j)
 	j->shadow = &c->rt->shadow;
 	j->peer = ask->peer;
 	j->id = json_incref(ask->id);
+	j->tables = j->run == run_list ? notes_closed_json(c->rt) : NULL;
 	list_init(&j->link);
 	list_push_back(&c->jobs, &j->link);
 	crew_submit(c->rt->crew, &j->crew);

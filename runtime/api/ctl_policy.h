@@ -2,7 +2,8 @@
  *
  * ctl_policy - the control socket's command "policy".
  *
- *	policy            what is in force, and what came before
+ *	policy            what is in force, which tables the database closes by
+ *	                  what it holds, and what came before
  *	policy reload     reads the folder now
  *	policy use N      the texts of generation N again, until the next save
  *	policy accept N   what is held, as number N, is in force

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "events.h"
 #include "lints.h"
 #include "mem.h"
 #include "refusal.h"
@@ -218,6 +219,56 @@ closed_same(const struct closed *a, const struct closed *b)
 		if (!same(&a->tables[i], &b->tables[i]))
 			return false;
 	return true;
+}
+
+/* ---- told ------------------------------------------------------------- */
+
+static json_t *
+table_text(const struct closed_table *t)
+{
+	struct str s;
+	json_t *j;
+
+	if (t->schema[0] == 0)
+		return json_string("all tables");
+	str_init(&s);
+	str_addf(&s, "%s.%s", t->schema, t->name);
+	j = event_text(s.at);
+	str_fini(&s);
+	return j;
+}
+
+static bool
+has(const struct closed *c, const struct closed_table *t)
+{
+	const struct closed_table *list;
+	unsigned n = c != NULL ? closed_tables(c, &list) : 0;
+
+	for (unsigned i = 0; i < n; i++)
+		if (strcmp(list[i].schema, t->schema) == 0 &&
+		    strcmp(list[i].name, t->name) == 0 &&
+		    strcmp(list[i].lint, t->lint) == 0)
+			return true;
+	return false;
+}
+
+json_t *
+closed_json(const struct closed *of, const struct closed *than)
+{
+	const struct closed_table *list;
+	unsigned n = of != NULL ? closed_tables(of, &list) : 0;
+	json_t *all = json_array();
+
+	for (unsigned i = 0; i < n; i++)
+		if (!has(than, &list[i]))
+			(void)json_array_append_new(
+				all,
+				json_pack("{so so so so}", "table",
+					  table_text(&list[i]), "lint",
+					  event_text(list[i].lint), "what",
+					  event_text(list[i].what), "remedy",
+					  event_text(list[i].fix)));
+	return all;
 }
 
 struct closed *

@@ -15,6 +15,7 @@
 #ifndef CLOSED_H
 #define CLOSED_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -51,6 +52,10 @@ unsigned closed_tables(const struct closed *c,
 		       const struct closed_table **tables);
 
 bool closed_same(const struct closed *a, const struct closed *b);
+
+/* [{table, lint, what, remedy}] of what `of` closes and `than` does not; either
+ * may be NULL. */
+json_t *closed_json(const struct closed *of, const struct closed *than);
 
 struct closed *closed_pin(struct closed *c);
 void closed_unpin(struct closed **pc);

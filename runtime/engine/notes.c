@@ -343,55 +343,6 @@ notes_failed(struct worker *w, const struct notes_failure *f)
 
 /* ---- isolation ---------------------------------------------------------- */
 
-static json_t *
-table_text(const struct closed_table *t)
-{
-	struct str s;
-	json_t *j;
-
-	if (t->schema[0] == 0)
-		return json_string("all tables");
-	str_init(&s);
-	str_addf(&s, "%s.%s", t->schema, t->name);
-	j = event_text(s.at);
-	str_fini(&s);
-	return j;
-}
-
-static bool
-has(const struct closed *c, const struct closed_table *t)
-{
-	const struct closed_table *list;
-	unsigned n = c != NULL ? closed_tables(c, &list) : 0;
-
-	for (unsigned i = 0; i < n; i++)
-		if (strcmp(list[i].schema, t->schema) == 0 &&
-		    strcmp(list[i].name, t->name) == 0 &&
-		    strcmp(list[i].lint, t->lint) == 0)
-			return true;
-	return false;
-}
-
-/* The tables of `of` that are not in `than`. */
-static json_t *
-more(const struct closed *of, const struct closed *than)
-{
-	const struct closed_table *list;
-	unsigned n = of != NULL ? closed_tables(of, &list) : 0;
-	json_t *all = json_array();
-
-	for (unsigned i = 0; i < n; i++)
-		if (!has(than, &list[i]))
-			(void)json_array_append_new(
-				all,
-				json_pack("{so so so so}", "table",
-					  table_text(&list[i]), "lint",
-					  event_text(list[i].lint), "what",
-					  event_text(list[i].what), "remedy",
-					  event_text(list[i].fix)));
-	return all;
-}
-
 static void
 log_closed(struct worker *w, uint64_t generation, const struct closed *c)
 {
@@ -440,10 +391,25 @@ notes_closed(struct worker *w, uint64_t generation, struct closed *closed)
 		raise_event(w, EVENT_POLICY_DRIFT, NULL,
 			    json_pack("{sI so so}", "generation",
 				      (json_int_t)generation, "closed",
-				      more(closed, before), "opened",
-				      more(before, closed)));
+				      closed_json(closed, before), "opened",
+				      closed_json(before, closed)));
 	if (before != NULL)
 		closed_unpin(&before);
+}
+
+json_t *
+notes_closed_json(struct runtime *rt)
+{
+	struct closed *c;
+	json_t *all;
+
+	pthread_mutex_lock(&rt->lock);
+	c = rt->closed != NULL ? closed_pin(rt->closed) : NULL;
+	pthread_mutex_unlock(&rt->lock);
+	all = closed_json(c, NULL);
+	if (c != NULL)
+		closed_unpin(&c);
+	return all;
 }
 
 void

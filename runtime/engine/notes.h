@@ -10,10 +10,13 @@
 #ifndef NOTES_H
 #define NOTES_H
 
+#include <jansson.h>
+
 #include "pool.h"
 
 struct closed;
 struct op;
+struct runtime;
 struct worker;
 
 /* A function of a policy file that failed. */
@@ -45,6 +48,9 @@ void notes_failed(struct worker *w, const struct notes_failure *f);
 /* Which tables are closed under a generation; told when others were before,
  * once for all workers. */
 void notes_closed(struct worker *w, uint64_t generation, struct closed *closed);
+
+/* Those that were told last; any thread. */
+json_t *notes_closed_json(struct runtime *rt);
 
 /* What an operation read had to be withheld. */
 void notes_breach(struct worker *w, const struct op *op);

@@ -273,6 +273,21 @@ describe("lunate policy", function()
     return r.out ~= "" and cjson.decode(r.out)
   end
 
+  it("lists the tables that the database closes by what it holds", function()
+    local folder = folder_of(GOOD)
+    p = start(url, ([[
+      local db = assert(lunate.open { policies = %q })
+      assert(db:query("select 1"))
+      while true do lunate.sleep(0.02) end]]):format(folder))
+    wait.until_(function()
+      return run("list").out:find(
+        "closed: all tables: the application's role is a superuser", 1, true)
+    end)
+    local closed = policy("list", "--json").tables[1]
+    assert.equal("role-superuser", closed.lint)
+    assert.truthy(closed.remedy:find("NOSUPERUSER", 1, true))
+  end)
+
   it("lists, reloads and goes back", function()
     local folder = folder_of(GOOD)
     p = start(url, ([[

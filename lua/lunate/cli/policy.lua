@@ -274,6 +274,11 @@ local function print_history(runtime, result)
       os.date("%Y-%m-%d %H:%M:%S", result.held.at), result.held.why,
       result.held.number))
   end
+  for _, closed in ipairs(result.tables or {}) do
+    print(("  closed: %s: %s (%s)%s"):format(closed.table, closed.what,
+      closed.lint, closed.remedy ~= "" and "; as the owner: " .. closed.remedy
+        or ""))
+  end
   for _, past in ipairs(result.history) do
     print(("  %6d  %s  %s  %s"):format(past.generation,
       os.date("%Y-%m-%d %H:%M:%S", past.at), past.hash, past.why))
