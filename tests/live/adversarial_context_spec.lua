@@ -327,6 +327,25 @@ describe("every door", function()
     end)
   end
 
+  for name, door in pairs(DOORS) do
+    it("withholds another clinic's rows when all else failed: " .. name,
+      function()
+      local db = open("rewrite", { shown = true, pool_max = 2 })
+      off "gate rewrite"
+      db:with_tenant(A, function()
+        local value, err = door(db, "select * from patients")
+        assert.is_nil(value)
+        if name == "savepoint" then -- nothing is left to roll back to
+          assert.equal("connection_lost", err.code)
+        else
+          denied("tenant", value, err)
+        end
+        assert(door(db, "select * from patients where clinic_id = '"
+          .. A .. "'"))
+      end)
+    end)
+  end
+
   it("that knows no tenant is closed to tenants", function()
     local db = open("both", { pool_max = 2 })
     db:with_tenant(A, function()
