@@ -444,4 +444,25 @@ function lunate.is_error(value) end
 ---Every database of this VM, without waiting.
 function lunate.close_all() end
 
+---What a function of a policy file is told; read-only. Fields of another name
+---are an error, those that are not known are nil.
+---@class lunate.PolicyAsked
+---@field tenant string? nil for none and for several
+---@field tenants string[]
+---@field user string?
+---@field roles string[] as given, without inherited ones
+---@field location string?
+---@field locations string[]
+---@field clinic_tz string?
+---@field ip string?
+---@field device string?
+---@field purpose string?
+---@field trace string?
+---@field system string? the reason of work as system
+---@field now number? of a condition of access.lua: seconds since 1970
+---@field kind string? of retries: "select", "insert", ...
+---@field class "read"|"write"|"critical"|nil of retries
+---@field attempt integer? of retries: how often it was tried
+---@field tables string[]? of retries: as the statement names them
+
 return lunate

@@ -8,7 +8,7 @@ PROVE := reload hostile cancel spike faults context values rows soak two-worlds 
 PROVE_UNIT := mutants hooks generations
 PROVE_mutants := check_mutants
 PROVE_hooks := hook
-PROVE_generations := policies
+PROVE_generations := policies_change
 
 PROVE_SPECS = $(filter-out $(PROVE_UNIT),$(if $(T),$(T),$(PROVE)))
 PROVE_PROGRAMS = $(foreach t,$(filter $(PROVE_UNIT),\

@@ -11,8 +11,6 @@
 #include "sandbox.h"
 #include "vocab.h"
 
-#define VMS_MOST 256
-
 /* In the registry, beside the functions: the object that ctx is. */
 #define CTX 2
 
@@ -27,7 +25,7 @@ struct hooks {
 #define HOOKS_MAGIC 0x400cf00d
 	unsigned last[VOCAB_FILES];
 	unsigned n; /* atomic */
-	struct vm *vms[VMS_MOST];
+	struct vm *vms[HOOKS_MOST];
 };
 
 /* ---- ctx --------------------------------------------------------------- */
@@ -351,6 +349,7 @@ hooks_add(struct hooks *h, struct sandbox **ps, struct err *e)
 	struct vm *vm = mem_new(sizeof(*vm));
 
 	OBJ_CHECK(h, HOOKS_MAGIC);
+	assert(h->n < HOOKS_MOST);
 	pthread_mutex_init(&vm->lock, NULL);
 	vm->sandbox = *ps;
 	*ps = NULL;
@@ -360,10 +359,6 @@ hooks_add(struct hooks *h, struct sandbox **ps, struct err *e)
 		return err_set(e, LUNATE_ETOOBIG,
 			       "the functions of the policy files leave no "
 			       "memory to run in");
-	}
-	if (h->n == VMS_MOST) {
-		free_vm(vm);
-		return 0;
 	}
 	h->vms[h->n] = vm;
 	__atomic_store_n(&h->n, h->n + 1, __ATOMIC_RELEASE);

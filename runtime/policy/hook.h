@@ -38,6 +38,7 @@ struct hooks;
 struct sandbox;
 
 #define HOOK_LIMIT_US 5000
+#define HOOKS_MOST 256 /* VMs; more workers share them */
 
 enum hook_type { HOOK_BOOL, HOOK_NUMBER };
 enum hook_kind { HOOK_TEXT, HOOK_TEXTS, HOOK_COUNT, HOOK_TRUTH };

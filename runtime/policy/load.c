@@ -184,7 +184,10 @@ add_vm(const struct loading *first)
 static int
 add_vms(struct loading *l)
 {
-	while (hooks_count(l->rules->hooks) < l->ask->workers)
+	unsigned want = l->ask->workers < HOOKS_MOST ? l->ask->workers
+						     : HOOKS_MOST;
+
+	while (hooks_count(l->rules->hooks) < want)
 		if (add_vm(l) < 0)
 			return l->e->code;
 	return 0;
