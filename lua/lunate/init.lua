@@ -28,6 +28,7 @@ require "lunate.tx"
 require "lunate.stream"
 require "lunate.batch"
 require "lunate.events"
+require "lunate.explain"
 
 ---@class lunate
 ---@field version string

@@ -334,6 +334,31 @@ function Database:as_system(reason, fn) end
 ---@return T?, ...
 function Database:break_glass(glass, fn) end
 
+---What would become of a statement.
+---@class lunate.Explanation
+---@field verdict "open"|"scoped"|"refused"
+---@field reason string? refused: the word of the reason
+---@field message string? refused: why, and what to do
+---@field kind string "select", "insert", ...
+---@field nparams integer parameters of the statement itself
+---@field tables { schema: string?, name: string, read: boolean, written: boolean, rule: table? }[]
+---@field functions string[]
+---@field text string? what is sent, when it is another text
+---@field tenant_param integer? which parameter of it the tenant is
+---@field limit_params integer? how many values of access rules follow
+---@field uses { action: string, on: string, columns: string[] }[] what access rules are asked
+---@field access table[] their answers, as `lunate why --json`
+---@field route { class: string, session: string, read: boolean, shared: boolean }?
+---@field isolation "off"|"closed"|"on"
+---@field mode "both"|"rewrite"|"rls"|nil
+---@field access_rules boolean is there an access.lua?
+---@field generation integer
+
+---Decided as an operation is, for whoever asks here, and not run.
+---@param sql string
+---@return lunate.Explanation? explanation, lunate.Error? err
+function Database:explain(sql) end
+
 ---Past cache and optimizer; takes a capability of lunate.open.
 ---@return lunate.Client? client, lunate.Error? err
 function Database:raw() end

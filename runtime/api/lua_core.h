@@ -22,6 +22,8 @@ void lua_catalog_open(lua_State *L);
 void lua_admin_open(lua_State *L);
 void lua_events_open(lua_State *L);
 void lua_health_open(lua_State *L);
+void lua_lints_open(lua_State *L);
+void lua_explain_open(lua_State *L);
 void lua_ctl_open(lua_State *L);
 void lua_policy_open(lua_State *L);
 

@@ -128,6 +128,8 @@ open_core(lua_State *L)
 	lua_admin_open(L);
 	lua_events_open(L);
 	lua_health_open(L);
+	lua_lints_open(L);
+	lua_explain_open(L);
 	lua_ctl_open(L);
 	lua_policy_open(L);
 	lua_hosted_open(L);

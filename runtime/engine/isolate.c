@@ -200,7 +200,8 @@ op_decided(struct op *op, struct stmt *stmt, struct closed *closed)
 	};
 
 	/* What an emergency opened is decided by its opening alone. */
-	if (op->context != NULL && op->context->glass != NULL)
+	if ((op->flags & OP_EXPLAIN) ||
+	    (op->context != NULL && op->context->glass != NULL))
 		return;
 	decided_note(w->rt->decided, w->seen, &what);
 	if (!shadow_wants(&w->rt->shadow, &w->shade))
@@ -245,7 +246,8 @@ put(struct op *op, size_t head, struct scoped *s, enum tenant_shape shape)
 	if (s->stmt->hash != op->stmt->hash &&
 	    take_text(op, head, s->stmt, &e) < 0)
 		return op_refuse(op, &e);
-	add_values(op, s, shape);
+	if (!(op->flags & OP_EXPLAIN))
+		add_values(op, s, shape);
 	op->scoped = scoped_pin(s);
 	return NEXT;
 }

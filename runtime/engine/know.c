@@ -90,7 +90,7 @@ op_know(struct op *op)
 	why = unfit(op);
 	if (why != NULL)
 		return op_refuse_code(op, LUNATE_EUNSUPPORTED, why);
-	if ((int)op->stmt->nparams != op->nvals) {
+	if ((int)op->stmt->nparams != op->nvals && !(op->flags & OP_EXPLAIN)) {
 		err_set(&e, LUNATE_EPARAM,
 			"the statement has %u parameter%s, %d %s given",
 			op->stmt->nparams, op->stmt->nparams == 1 ? "" : "s",

@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 #include "mem.h"
+#include "tree.h"
 
 /* ---- what is asked ------------------------------------------------------ */
 
@@ -304,6 +305,18 @@ lints_finding(const struct lints *l, unsigned i)
 	f.accepted = is_accepted(l, &f);
 	f.closes = cell(l, i, 5)[0] == 't' && !f.accepted;
 	return f;
+}
+
+bool
+lints_fix_is_sql(const struct lint_finding *f)
+{
+	struct tree *t;
+	struct err e;
+
+	if (tree_parse(f->fix, strlen(f->fix), &t, &e) < 0)
+		return false;
+	tree_free(&t);
+	return true;
 }
 
 void

@@ -73,6 +73,9 @@ void lints_start(struct lints *l, struct worker *w,
 unsigned lints_found(const struct lints *l);
 struct lint_finding lints_finding(const struct lints *l, unsigned i);
 
+/* SQL that psql may run, or a command and advice for people? */
+bool lints_fix_is_sql(const struct lint_finding *f);
+
 /* As a finding of the doctor. */
 void lints_tell(const struct lint_finding *f, struct doctor_finding *to);
 

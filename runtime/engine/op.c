@@ -257,6 +257,10 @@ lease(struct op *op)
 
 	if (n != NEXT)
 		return n;
+	op->job.want = want_of(op);
+	op->job.mode = mode_of(op);
+	if (op->flags & OP_EXPLAIN)
+		return END;
 	fill_request(op);
 	if (op->tx != NULL) {
 		if (tx_ready(op->tx, &e) < 0 || too_late(op, &e))
@@ -264,8 +268,6 @@ lease(struct op *op)
 		if (op->tx->member != NULL)
 			return NEXT;
 	}
-	op->job.want = want_of(op);
-	op->job.mode = mode_of(op);
 	op->job.req = op->tx == NULL ? &op->req : NULL;
 	op->job.site = op->tx != NULL ? op->tx->site : NULL;
 	op->job.granted = on_granted;
@@ -384,6 +386,8 @@ static enum next
 record(struct op *op)
 {
 	op->took_us = loop_now_us(op->w->loop) - op->began_us;
+	if (op->flags & OP_EXPLAIN)
+		return NEXT;
 	runtime_count(op->w->rt, op);
 	note_schema(op);
 	if (op->tx != NULL)

@@ -51,6 +51,8 @@ enum op_flags {
 	OP_PROBE = 16,	  /* our own question: not counted, not told */
 	OP_PLAIN = 32,	  /* INTERNAL, but the text is its caller's */
 	OP_RAW = 64,	  /* past tune and recall; a capability */
+	OP_EXPLAIN = 128, /* only decided: ends before lease, nothing is sent,
+			   * counted, told or opened */
 };
 
 struct op {

@@ -59,10 +59,11 @@ describe("lunate doctor", function()
 
   it("tells rules of access.lua that the tables do not fit", function()
     local folder = sh.tmpdir()
-    pg.shared():psql("create table if not exists fits (id int, clinic text)",
-      "doctor")
+    pg.shared():psql("create table if not exists fits (id int, clinic text "
+      .. "not null)", "doctor")
     sh.write(folder .. "/isolation.lua", [[
 tenant { type = "text" }
+database { mode = "rewrite" }
 rows "public.fits" { by = "clinic" }
 rows "public.gone" { by = "clinic" }
 ]])

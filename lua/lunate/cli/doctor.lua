@@ -14,12 +14,22 @@ local MARKS = {
   problem = { "PROBLEM", "error" },
 }
 
+local HELP = [[
+Where policies are in force (LUNATE_POLICIES) the database is asked, too,
+whether it keeps what isolation.lua takes for granted.  A problem found there
+closes the table it is of; each finding comes with what mends it, and what --sql
+prints is run, when it was read, by the owner of the tables.
+
+Exit code 0: no problem; 1: a problem, or the server cannot be asked; 2: it was
+asked wrongly.  Advice is no problem.  Without a URL the development server is
+asked, when it runs.]]
+
 function M.define(parser)
   parser:option("--url", "The database, instead of DATABASE_URL."):args(1)
-  parser:flag("--json", "Print the findings as JSON.")
-  parser:epilog("Exit code 0: no problem; 1: a problem, or the server cannot "
-    .. "be asked; 2: it was\nasked wrongly.  Advice is no problem.  Without a "
-    .. "URL the development server is\nasked, when it runs.")
+  parser:mutex(parser:flag("--json", "Print the findings as JSON."),
+    parser:flag("--sql", "Print the SQL that mends what isolation.lua finds, "
+      .. "and nothing else."))
+  parser:epilog(HELP)
 end
 
 local function choose_url(args)
@@ -52,19 +62,49 @@ local function examine(url)
   if not db then
     return nil, err
   end
-  local findings
+  local findings, lints
   findings, err = core.doctor(db.ud, overrides())
+  if findings then
+    lints, err = core.lints(db.ud)
+  end
   db:close(1)
-  return findings, err
+  return lints and findings, err, lints
+end
+
+-- On one line: a name may hold anything.
+local function line(text)
+  return (text:gsub("%c", " "))
+end
+
+local function remark(text)
+  return "-- " .. line(text)
+end
+
+local function print_sql(lints)
+  local seen = {}
+  for _, lint in ipairs(lints) do
+    local fix = lint.remedy
+    if fix and not seen[fix] then
+      seen[fix] = true
+      print(remark(lint.what))
+      print(lint.sql and fix .. ";" or remark("do: " .. fix))
+    end
+  end
+end
+
+local function append(list, more)
+  for _, item in ipairs(more) do
+    list[#list + 1] = item
+  end
 end
 
 local function print_findings(findings)
   local paint = colour.of(1)
   for _, finding in ipairs(findings) do
     local mark = MARKS[finding.level]
-    print(paint[mark[2]](mark[1]) .. "  " .. finding.what)
+    print(paint[mark[2]](mark[1]) .. "  " .. line(finding.what))
     if finding.remedy then
-      print("         -> " .. finding.remedy)
+      print("         -> " .. line(finding.remedy))
     end
   end
 end
@@ -89,13 +129,16 @@ function M.run(args, cli)
   if not url then
     return cli.fail(why)
   end
-  local findings, err = examine(url)
+  local findings, err, lints = examine(url)
   if not findings then
     return cli.fail(tostring(err))
   end
+  append(findings, lints)
   local problems = count(findings, "problem")
   if args.json then
     print_json(findings, problems)
+  elseif args.sql then
+    print_sql(lints)
   else
     print_findings(findings)
     print(("%d findings: %d problems, %d pieces of advice"):format(#findings,

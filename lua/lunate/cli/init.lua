@@ -27,6 +27,7 @@ local COMMANDS = {
   require "lunate.cli.doctor",
   require "lunate.cli.policy",
   require "lunate.cli.why",
+  require "lunate.cli.explain",
   require "lunate.cli.ctl",
   require "lunate.cli.completion",
   require "lunate.cli.help",
