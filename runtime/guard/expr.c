@@ -256,7 +256,14 @@ eval_hours(const struct expr *x, const struct expr_ask *ask,
 	if (!plain_text(&x->left, ask, &t))
 		return EXPR_UNKNOWN;
 	if (zones_get(ask->zones, t.at, &z, &e) < 0) {
-		expr_fault(f, x, "%s", e.text);
+		if (x->left.from ==
+		    EXPR_ATTR) /* its value is nobody's business */
+			expr_fault(f, x,
+				   "ctx.%s is no time zone (is tzdata "
+				   "installed?)",
+				   expr_attr_word(x->left.attr));
+		else
+			expr_fault(f, x, "%s", e.text);
 		return EXPR_UNKNOWN;
 	}
 	if (ask->now_s == EXPR_NO_CLOCK)

@@ -199,7 +199,8 @@ what_makes_no_sense_is_a_fault(void **state)
 	faulty(x_ip("0.0.0.0/0"), ask, "no IP address");
 	ask.facts = &tz;
 	ask.nfacts = 1;
-	faulty(x_hours("00:00-24:00", x_ctx(CLINIC_TZ)), ask, "no time zone");
+	faulty(x_hours("00:00-24:00", x_ctx(CLINIC_TZ)), ask,
+	       "ctx.clinic_tz is no time zone");
 	ask.row = (struct expr_row){&exprs_world, &exprs_table, NULL};
 	faulty(x_in(EXPR_ONE_OF, x_row("id"), x_ctx(CLINICS)), ask,
 	       "no pg_catalog.int8");
