@@ -26,6 +26,7 @@ M.exit_notes = {
   { "doctor", "1: a problem was found, or the server cannot be asked. Advice "
     .. "alone is 0." },
   { "status", "1: nothing runs, or one is unwell, or one did not answer." },
+  { "why", "1: it is denied, or the policy folder is refused." },
 }
 
 ---@type lunate.cli.Labelled[]
@@ -56,6 +57,9 @@ M.files = {
   { "/var/lib/lunate/dev", "The same for root; it runs as the user postgres." },
   { "~/.local/state/lunate/run", "A socket of mode 0600 for each runtime "
     .. "that runs, for lunate ctl and lunate status." },
+  { "~/.local/state/lunate/break_glass.jsonl", "Emergencies of db:break_glass, "
+    .. "and who reviewed them, unless an option names another file; mode "
+    .. "0600." },
   { "~/.local/state/lunate/history", "What was typed at the prompt; mode "
     .. "0600." },
   { "~/.postgresql/root.crt", "The root certificate that vouches for the "
