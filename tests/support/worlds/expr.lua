@@ -104,8 +104,8 @@ common("int", {
     local c = g:column "int"
     return c and "- " .. g:ref(c) or g:literal "int"
   end,
-  2, of_column("jsonb", is_base, "(%s->>'n')::int", "int"),
-  2, of_column("int", is_div, "100 / (%s - 777)", "int"),
+  5, of_column("jsonb", is_base, "(%s->>'n')::int", "int"),
+  5, of_column("int", is_div, "100 / (%s - 777)", "int"),
   1, function(g)
     return "mod(" .. g:expr "int" .. ", " .. g.d:int(2, 5) .. ")"
   end,
@@ -131,7 +131,7 @@ common("text", { 4, form("(%s || %s)", "text", "text"),
   1, form("overlay(%s placing 'x' from 1 for 1)", "text"),
   1, form("(%s)::text", "num"), 1, form("array_to_string(%s, ',')", "texts"),
   1, form("position('a' in %s)::text", "text"), 1, most "text",
-  1, form('%s collate "C"', "text") })
+  1, form('(%s collate "C")', "text") })
 common("date", { 3, function(g)
     return ("(%s + %d)"):format(g:expr "date", g.d:int(-9, 40))
   end, 2, most "date" })
