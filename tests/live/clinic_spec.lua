@@ -463,6 +463,16 @@ describe("on imported data", function()
       live.close()
     end)
 
+  it("the clinics of a user and of a location are found, as the system's work",
+    function()
+      local user = row_of("select id, primary_clinic_id as clinic from users"
+        .. " order by login limit 1")
+      assert.same({ user.clinic }, db:resolve_clinic { user = user.id })
+      local place = row_of("select id, clinic_id as clinic from locations"
+        .. " order by id limit 1")
+      assert.equal(place.clinic, db:resolve_clinic { location = place.id })
+    end)
+
   it("every table has a rule, or none on purpose", function()
     local clinic = row_of("select id from clinics order by name limit 1")
     local opened, closed = {}, {}
