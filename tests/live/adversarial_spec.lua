@@ -25,6 +25,7 @@ local GROUPS = {
   { "the text of a statement", "texts" },
   { "the shape of a query", "queries" },
   { "the shape of a change", "changes" },
+  { "where an edit could go astray", "more" },
   { "a call of our own list", "calls" },
 }
 
