@@ -318,8 +318,6 @@ denied(struct deciding *d)
 			deny(d, NULL, ask->columns[i]);
 			return true;
 		}
-	if (d->npermits == 0)
-		deny(d, NULL, NULL);
 	return d->npermits == 0;
 }
 

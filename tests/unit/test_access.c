@@ -254,12 +254,19 @@ a_function_is_asked_and_at_fault_when_it_fails(void **state)
 /* ---- openings ------------------------------------------------------------ */
 
 static const char *const patient[] = {"code"};
+static const char *const elsewhere_ids[] = {"code", "code", "code"};
 static const struct access_glass glass = {.name = "emergency",
 					  .ntables = 1,
 					  .actions = READ | UPDATE | INSERT,
 					  .tables = things,
 					  .columns = patient};
 static const struct access_opening opening = {&glass, "P1"};
+static const struct access_glass glass_elsewhere = {.name = "elsewhere",
+						    .ntables = 2,
+						    .actions = READ,
+						    .tables = elsewhere,
+						    .columns = elsewhere_ids};
+static const struct access_opening opening_elsewhere = {&glass_elsewhere, "P1"};
 
 #define PATIENT                                                       \
 	"((((r.\"code\")::pg_catalog.text COLLATE pg_catalog.\"C\") " \
@@ -276,6 +283,10 @@ an_opening_permits_the_rows_of_one_patient(void **state)
 	assert_string_equal(verdict.rule->name, "emergency");
 	denied(TENANT_DELETE, NULL);
 	denied(TENANT_INSERT, NULL);
+	assert_false(verdict.opened);
+	assert_null(verdict.faulty);
+	ask.opening = &opening_elsewhere;
+	denied(TENANT_READ, NULL);
 	assert_false(verdict.opened);
 	ask.opening = NULL;
 	denied(TENANT_READ, NULL);

@@ -40,6 +40,31 @@ a_cell_that_may_not_be_seen_is_masked(void **state)
 }
 
 static void
+each_cell_has_the_mask_of_the_forbids_that_name_it(void **state)
+{
+	static const char *const code[] = {"code"};
+	struct access_rule *f;
+
+	begin();
+	permit(READ, NULL);
+	f = forbid(READ, known("title"));
+	columns_of(f, 2, id_title);
+	f = forbid(READ, active());
+	columns_of(f, 1, code);
+	allowed(TENANT_READ, "", 3);
+	assert_string_equal(mask_of("id"), KNOWN " IS FALSE");
+	assert_string_equal(mask_of("title"), KNOWN " IS FALSE");
+	assert_string_equal(mask_of("code"), ACTIVE " IS FALSE");
+	f = forbid(READ, known("code"));
+	columns_of(f, 1, title);
+	allowed(TENANT_READ, "", 3);
+	assert_string_equal(mask_of("title"),
+			    KNOWN " IS FALSE AND (r.\"code\" IS NOT NULL) IS "
+				  "FALSE");
+	assert_string_equal(mask_of("id"), KNOWN " IS FALSE");
+}
+
+static void
 what_the_limit_says_already_is_in_no_mask(void **state)
 {
 	struct access_rule *p;
@@ -172,6 +197,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_cell_that_may_not_be_seen_is_masked),
+		cmocka_unit_test(
+			each_cell_has_the_mask_of_the_forbids_that_name_it),
 		cmocka_unit_test(what_the_limit_says_already_is_in_no_mask),
 		cmocka_unit_test(an_update_needs_every_cell_it_writes),
 		cmocka_unit_test(a_delete_takes_the_whole_row),

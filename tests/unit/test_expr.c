@@ -169,6 +169,7 @@ addresses_are_compared_as_what_they_are(void **state)
 
 /* ---- faults -------------------------------------------------------------- */
 
+/* A fault says what is wrong, and no value of who asks. */
 static void
 faulty(struct expr *x, struct expr_ask ask, const char *text)
 {
@@ -180,6 +181,8 @@ faulty(struct expr *x, struct expr_ask ask, const char *text)
 	assert_non_null(f.at);
 	if (strstr(f.text, text) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", f.text, text);
+	assert_null(strstr(f.text, "Nowhere"));
+	assert_null(strstr(f.text, "020"));
 	arena_init(&a, NULL, 0);
 	expr_fold(x, &(struct expr_folding){&ask, &a, &g}, &rest);
 	assert_ptr_equal(g.at, f.at);
