@@ -7,7 +7,7 @@ PROVE := reload hostile cancel spike faults context values rows soak two-worlds 
 # T=name is unit/test_$(PROVE_name).
 PROVE_UNIT := mutants hooks generations
 PROVE_mutants := check_mutants
-PROVE_hooks := hook
+PROVE_hooks := hook_end
 PROVE_generations := policies_change
 
 PROVE_SPECS = $(filter-out $(PROVE_UNIT),$(if $(T),$(T),$(PROVE)))

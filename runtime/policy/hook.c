@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "loop.h"
 #include "mem.h"
 #include "near.h"
 #include "read.h"
@@ -14,8 +15,15 @@
 /* In the registry, beside the functions: the object that ctx is. */
 #define CTX 2
 
+/* Of one function. */
+struct stops {
+	unsigned n;	  /* in a row */
+	int64_t until_us; /* n at least HOOK_STOPS: it rests till then */
+};
+
 struct vm {
 	pthread_mutex_t lock;
+	struct stops *stops; /* by its number */
 	struct sandbox *sandbox;
 	const struct hook_ask *now; /* NULL: nothing is decided */
 };
@@ -247,6 +255,23 @@ place(lua_State *L, unsigned function, struct vm *vm, struct err *e)
 		err_wrap(e, "%s:%d", at.short_src, at.linedefined);
 }
 
+static bool
+rests(const struct stops *s)
+{
+	return s->n >= HOOK_STOPS && loop_clock_us() < s->until_us;
+}
+
+static void
+count(struct stops *s, int rc)
+{
+	if (rc != LUNATE_EDEADLINE) {
+		s->n = 0;
+		return;
+	}
+	s->n++;
+	s->until_us = loop_clock_us() + HOOK_REST_US;
+}
+
 /* Nothing here allocates outside of the protected call. */
 static int
 ask_vm(struct vm *vm, const struct hook_ask *ask, struct hook_answer *out,
@@ -255,11 +280,18 @@ ask_vm(struct vm *vm, const struct hook_ask *ask, struct hook_answer *out,
 	lua_State *L = sandbox_lua(vm->sandbox);
 	int rc;
 
+	if (rests(&vm->stops[ask->function])) {
+		err_set(e, LUNATE_EDEADLINE,
+			"took too long again and again; it rests");
+		place(L, ask->function, vm, e);
+		return e->code;
+	}
 	read_function(vm->sandbox, ask->function);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, CTX);
 	vm->now = ask;
 	rc = sandbox_call(vm->sandbox, 1, 1, e);
 	vm->now = NULL;
+	count(&vm->stops[ask->function], rc);
 	if (rc < 0) {
 		tell(e);
 		place(L, ask->function, vm, e);
@@ -340,6 +372,7 @@ free_vm(struct vm *vm)
 {
 	sandbox_free(&vm->sandbox);
 	pthread_mutex_destroy(&vm->lock);
+	mem_free(vm->stops);
 	mem_free(vm);
 }
 
@@ -352,6 +385,8 @@ hooks_add(struct hooks *h, struct sandbox **ps, struct err *e)
 	assert(h->n < HOOKS_MOST);
 	pthread_mutex_init(&vm->lock, NULL);
 	vm->sandbox = *ps;
+	vm->stops = mem_new((h->last[VOCAB_FILES - 1] + 1) *
+			    sizeof(*vm->stops));
 	*ps = NULL;
 	sandbox_limit(vm->sandbox, HOOK_LIMIT_US);
 	if (lua_cpcall(sandbox_lua(vm->sandbox), prepare, vm) != 0) {

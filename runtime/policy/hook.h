@@ -21,6 +21,11 @@
  * What an error says of the function is "file:line: " and what happened: the
  * words of error() may tell who asks, so they are left out.
  *
+ * A function that was stopped HOOK_STOPS times in a row in one VM rests there
+ * for HOOK_REST_US: it fails at once, and is then tried again.  So a function
+ * that does not end takes its worker some milliseconds of a second, and what it
+ * has no part in goes on.
+ *
  * Always true: a decision ends HOOK_LIMIT_US after it began, soon; nothing of
  *              it is left but what it kept in its own variables.
  * Memory: owns its VMs.  Thread: any.
@@ -38,6 +43,8 @@ struct hooks;
 struct sandbox;
 
 #define HOOK_LIMIT_US 5000
+#define HOOK_STOPS 3
+#define HOOK_REST_US 1000000
 #define HOOKS_MOST 256 /* VMs; more workers share them */
 
 enum hook_type { HOOK_BOOL, HOOK_NUMBER };

@@ -52,17 +52,24 @@ used_us(const struct watchdog_slot *s)
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-/* Under the slot's lock: has it had its time, and still is not back? */
-static bool
-had_its_time(struct watchdog_slot *s, int64_t due)
+/* Under the slot's lock: what it had of a processor since it was seen first. */
+static int64_t
+used_since(struct watchdog_slot *s, int64_t due)
 {
 	int64_t used = used_us(s);
 
-	if (s->late_us != due) {
-		s->late_us = due;
+	if (s->seen_us != due) {
+		s->seen_us = due;
 		s->used_us = used;
 	}
-	return used == INT64_MAX || used - s->used_us >= WATCHDOG_USED_US;
+	return used == INT64_MAX ? used : used - s->used_us;
+}
+
+static void
+arm(struct watchdog_slot *s)
+{
+	s->armed = true;
+	lua_sethook(s->L, kill_it, LUA_MASKCOUNT, 1);
 }
 
 static void
@@ -70,7 +77,7 @@ look_at(struct watchdog_slot *s, int64_t now)
 {
 	int64_t due = __atomic_load_n(&s->due_us, __ATOMIC_ACQUIRE);
 
-	if (due == 0 || now < due)
+	if (due == 0)
 		return;
 	pthread_mutex_lock(&s->lock);
 	/* Still the same call?  Its end takes this lock too.  A pcall that
@@ -78,10 +85,9 @@ look_at(struct watchdog_slot *s, int64_t now)
 	 * look again, and arm again.  Never while it is armed: that could undo
 	 * what the VM has set. */
 	if (__atomic_load_n(&s->due_us, __ATOMIC_ACQUIRE) == due &&
-	    had_its_time(s, due) && !(s->armed && lua_gethookmask(s->L) != 0)) {
-		s->armed = true;
-		lua_sethook(s->L, kill_it, LUA_MASKCOUNT, 1);
-	}
+	    used_since(s, due) >= WATCHDOG_USED_US && now >= due &&
+	    !(s->armed && lua_gethookmask(s->L) != 0))
+		arm(s);
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -156,7 +162,7 @@ watchdog_add(struct watchdog *d, struct watchdog_slot *s, lua_State *L)
 	list_init(&s->link);
 	s->L = L;
 	s->due_us = 0;
-	s->late_us = 0;
+	s->seen_us = 0;
 	s->armed = false;
 	pthread_mutex_init(&s->lock, NULL);
 	__atomic_add_fetch(&d->refs, 1, __ATOMIC_RELAXED);

@@ -4,12 +4,12 @@
  *
  * A call that is watched writes when it is due into a slot of its own; the
  * thread looks at all slots about every millisecond while any is in use and
- * sleeps when none is.  What is overdue, and has since had WATCHDOG_USED_US of
- * a processor (a machine that is busy may take it away for longer than a call
- * may take), gets a hook on its Lua state that raises at every instruction.
- * The caller disarms when it is back: a lock of the slot decides races between
- * the end of a call and its being overdue, so a hook never stays armed for the
- * next call.
+ * sleeps when none is.  What is overdue, and has had WATCHDOG_USED_US of a
+ * processor since it was seen first (a machine that is busy may take it away
+ * for longer than a call may take), gets a hook on its Lua state that raises at
+ * every instruction.  The caller disarms when it is back: a lock of the slot
+ * decides races between the end of a call and its being overdue, so a hook
+ * never stays armed for the next call.
  *
  * A call that is in time costs two uncontended atomics and no system call.
  *
@@ -37,9 +37,9 @@ struct watchdog_slot {
 	lua_State *L;
 	int64_t due_us;	      /* atomic; 0: nothing runs */
 	pthread_t thread;     /* that it runs on */
-	int64_t late_us;      /* the due_us that used_us belongs to; of the
-			       * watchdog's thread alone, as is: */
-	int64_t used_us;      /* processor time when it was seen overdue */
+	int64_t seen_us;      /* the due_us that used_us belongs to; of the
+			  * watchdog's thread alone, as is: */
+	int64_t used_us;      /* processor time when that call was seen first */
 	pthread_mutex_t lock; /* of armed */
 	bool armed;
 };

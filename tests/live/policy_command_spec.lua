@@ -201,6 +201,15 @@ describe("lunate policy, of a runtime that runs,", function()
       "now allowed: select * from notes", "roles nurse")
     -- the own folder is as it is in force
     assert.equal(0, #json("diff").changes)
+    -- and printed defaults change nothing
+    local printed = sh.tmpdir()
+    for _, name in ipairs { "access", "cache", "resilience", "optimizer" } do
+      save(printed, name, policy("defaults", name).out)
+    end
+    save(printed, "isolation", RULES)
+    local same = json("diff", printed)
+    assert.is_true(same.decided >= 2)
+    assert.equal(0, #same.changes)
     refused("is not kept", "diff", "99")
     refused("is not there", "diff", "/nowhere/at/all")
   end)
