@@ -503,8 +503,21 @@ function Repl:greeting()
     self.about.standby and "; standby: read only" or "")
 end
 
+-- Would a script that is started here obey policies?
+local function policies_lie_here()
+  local named = os.getenv("LUNATE_POLICIES")
+  if named and named ~= "" then
+    return named ~= "false"
+  end
+  return sys.exists("policies/isolation.lua")
+end
+
 local function greet(self)
   self:say(("lunate %s, %s"):format(core.version, self:greeting()))
+  if policies_lie_here() then
+    self:say("Policies are not in force at this prompt: it has the rights of "
+      .. "its login.\nlunate query --as clinic=ID obeys them.\n")
+  end
   self:say("\\? for help, \\q to leave\n")
 end
 

@@ -242,9 +242,16 @@ describe("lunate repl at a terminal", function()
     local argv = command({ ... }, env)
     for k, v in pairs(size or {}) do argv[k] = v end
     p = pty.spawn(argv)
-    p:see("repl=# ")
-    return p
+    return p, p:see("repl=# ")
   end
+
+  it("says that policies are not in force, where there are some", function()
+    local _, greeting = start { LUNATE_POLICIES = "/some/folder" }
+    live.says(greeting, "Policies are not in force at this prompt")
+    p:free()
+    _, greeting = start { LUNATE_POLICIES = "false" }
+    assert.is_nil(greeting:find("Policies", 1, true))
+  end)
 
   -- Types a line; waits for `text`, which is not in the line, and then for the
   -- next prompt, by its marks between name and blank ("=#").
