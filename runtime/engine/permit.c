@@ -247,12 +247,8 @@ decide(struct deciding *d, const struct use *u)
 	d->permit->opened |= v.opened;
 	if (!v.allowed)
 		return deny(d, u, &v);
-	if (u->locks && v.limit.nparts > 0)
-		return refuse(&d->permit->err, REFUSE_ACCESS,
-			      "access.lua limits updates of %s.%s to rows, and "
-			      "FOR UPDATE would hold others: leave it out, and "
-			      "change the rows by an UPDATE",
-			      u->schema, u->name);
+	if (uses_holds(u, &v.limit, &d->permit->err) < 0)
+		return d->permit->err.code;
 	keep_limit(d, u, &v);
 	return 0;
 }

@@ -103,6 +103,10 @@ allow_use(struct trial *t, const struct use *u, struct tenant_limit *limit,
 			      v.rule != NULL ? "forbid \"" : "no permit holds",
 			      v.rule != NULL ? v.rule->name : "",
 			      v.rule != NULL ? "\"" : "");
+	if (uses_holds(u, &v.limit, e) < 0)
+		return e->code;
+	if (v.limit.nparts == 0 && v.limit.nmasks == 0)
+		return 0; /* no limit, as the engine has it */
 	*limit = v.limit;
 	t->limits.nlimits++;
 	t->limits.nvalues += v.nvalues;

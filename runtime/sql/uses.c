@@ -314,3 +314,15 @@ uses_of(const struct uses_ask *ask, struct arena *a, struct uses *out,
 	tree_walk_fini(&w);
 	return rc;
 }
+
+int
+uses_holds(const struct use *u, const struct tenant_limit *l, struct err *e)
+{
+	if (!u->locks || l->nparts == 0)
+		return 0;
+	return refuse(e, REFUSE_ACCESS,
+		      "access.lua limits updates of %s.%s to rows, and FOR "
+		      "UPDATE would hold others: leave it out, and change the "
+		      "rows by an UPDATE",
+		      u->schema, u->name);
+}

@@ -13,8 +13,8 @@
  *
  * FOR UPDATE and FOR SHARE are a read and an update of no column, with `locks`:
  * who may not change a row has no reason to hold it.  The rewrite does not
- * limit what is held, so whoever decides refuses it where updates are limited
- * to rows.  A CTE is no table.  What the rewrite
+ * limit what is held, so it is refused where updates are limited to rows
+ * (uses_holds).  A CTE is no table.  What the rewrite
  * adds (the tenant's column, the look at a parent, a membership) is not asked
  * for: isolation.lua wants it, and not whoever asks.
  *
@@ -49,5 +49,11 @@ struct uses_ask {
 MUST_USE
 int uses_of(const struct uses_ask *ask, struct arena *a, struct uses *out,
 	    struct err *e);
+
+/* Of a use that locks: LUNATE_EDENIED (REFUSE_ACCESS) when its limit is one of
+ * rows. */
+MUST_USE
+int uses_holds(const struct use *u, const struct tenant_limit *l,
+	       struct err *e);
 
 #endif

@@ -3,17 +3,9 @@ local lunate = require "lunate"
 local live = require "support.live"
 local pg = require "support.pg"
 local sh = require "support.sh"
+local ward = require "support.ward"
 
-local A = "00000000-0000-0000-0000-00000000000a"
-local B = "00000000-0000-0000-0000-00000000000b"
-
-local ISOLATION = [[
-tenant { type = "uuid" }
-database { mode = "rewrite" }
-rows "patients" { by = "clinic_id" }
-rows "visits" { by = "clinic_id" }
-rows "codes" { shared = "read" }
-]]
+local A, B, as, column, save = ward.A, ward.B, ward.as, ward.column, ward.save
 
 local ACCESS = [[
 role "staff" {}
@@ -42,68 +34,13 @@ forbid "nothing from elsewhere" { action = "any", on = "any",
 
 local folder, db
 
-local function save(name, text)
-  local path = folder .. "/" .. name .. ".lua"
-  sh.write(path .. "~", text)
-  assert(os.rename(path .. "~", path))
-end
-
--- What tests write into is theirs alone; the others share a database.
+-- What a test writes into is its own.
 local WRITES = { access_writes = true, access_conflicts = true,
-  access_rls = true, glass_rows = true }
-local shared
-
-local function make(name)
-  local address = pg.database(name)
-  pg.shared():psql([[
-    create schema healthcare;
-    create table healthcare.patients (id int primary key,
-      clinic_id uuid not null, name text, ward text, note text);
-    create table healthcare.visits (id int, clinic_id uuid not null,
-      paid bool not null default false, fee int);
-    create table healthcare.codes (kind text, code int);
-    insert into healthcare.patients values
-      (1, ']] .. A .. [[', 'Ada', 'w1', 'n1'),
-      (2, ']] .. A .. [[', 'Bob', 'w2', 'n2'),
-      (3, ']] .. B .. [[', 'Cyd', 'w1', 'n3');
-    insert into healthcare.visits values
-      (1, ']] .. A .. [[', false, 10), (2, ']] .. A .. [[', true, 20),
-      (3, ']] .. B .. [[', false, 30);
-    insert into healthcare.codes values ('open', 1), ('secret', 2)]], name)
-  return address
-end
-
-local function url(name)
-  if WRITES[name] then
-    return make(name)
-  end
-  shared = shared or make "access"
-  return shared
-end
+  access_rls = true }
 
 local function open(name, access)
-  folder = sh.tmpdir()
-  save("isolation", ISOLATION)
-  save("access", access or ACCESS)
-  db = live.open(url(name), { policies = folder, schema = "healthcare" })
+  db, folder = ward.open(WRITES[name] and name, access or ACCESS)
   return db
-end
-
--- fn's client is that of somebody of clinic A, unless `who` says more.
-local function as(role, fn, who)
-  local ctx = { tenant = A, user = "u", roles = { role } }
-  for k, v in pairs(who or {}) do
-    ctx[k] = v
-  end
-  return db:with_context(ctx, fn)
-end
-
-local function column(rows, name)
-  local out = {}
-  for i, row in ipairs(assert(rows)) do
-    out[i] = row[name] == nil and "-" or tostring(row[name])
-  end
-  return table.concat(out, " ")
 end
 
 after_each(live.close)
@@ -235,11 +172,10 @@ when not matched then insert (id, name) values (k.code + 10, k.kind)]]))
       grant usage on schema healthcare to ROLE;
       grant select, update on all tables in schema healthcare to ROLE]])
       :gsub("ROLE", role), name)
-    save("isolation", (ISOLATION:gsub('"rewrite"', '"rls"')))
+    save("isolation", (ward.ISOLATION:gsub('"rewrite"', '"rls"')))
     pg.shared():psql(sh.ok { sh.build .. "/lunate", "policy", "rls", folder,
       "--schema", "healthcare" }, name)
-    db = live.open(pg.shared():url_of(name, role), { policies = folder,
-      schema = "healthcare" })
+    db = ward.connect(pg.shared():url_of(name, role))
     as("nurse", function(c)
       local rows = assert(c:query("select * from patients order by id"))
       assert.equal("Ada Bob", column(rows, "name"))
@@ -394,202 +330,4 @@ permit "later" { action = "read", on = "codes",
         assert(task:join())
       end
     end)
-end)
-
-local LIMITED = [[
-permit "all" { action = "any", on = "any" }
-limit "few" { rate = 3, window = hours(1), per = "clinic" }
-]]
-
-describe("a limit of operations", function()
-  local function read(role, who)
-    return as(role, function(c)
-      return c:query("select * from visits")
-    end, who)
-  end
-
-  it("counts those of a clinic, and tells when to come back", function()
-    open("access_rate", LIMITED)
-    for _ = 1, 3 do
-      assert(read "x")
-    end
-    live.says(live.refused("denied", read "x"), "rate", 'limit "few"',
-      "come back in 1")
-    assert(read("x", { tenant = B }))
-    assert.equal(1, db:one("select 1 as n").n)
-  end)
-
-  it("keeps its count through a reload that leaves it as it is", function()
-    open("access_rate_reload", LIMITED)
-    for _ = 1, 3 do
-      assert(read "x")
-    end
-    local loaded = 0
-    local stop = db:on("policy.loaded", function() loaded = loaded + 1 end)
-    local function saved(text, n)
-      save("access", text)
-      live.until_(function()
-        lunate.sleep(0.01)
-        return loaded == n
-      end, 10, "the new rules")
-    end
-    saved(LIMITED .. "-- no change", 1)
-    live.refused("denied", read "x")
-    saved((LIMITED:gsub("rate = 3", "rate = 4")), 2)
-    assert(read "x")
-    stop()
-  end)
-
-  it("counts those of a user, whatever the clinic", function()
-    open("access_rate_user", (LIMITED:gsub('"clinic"', '"user"')))
-    assert(read("x", { user = "u1" }))
-    assert(read("x", { user = "u1", tenant = B }))
-    assert(read("x", { user = "u1" }))
-    live.refused("denied", read("x", { user = "u1", tenant = B }))
-    assert(read("x", { user = "u2" }))
-  end)
-end)
-
-local GLASS = [[
-role "doctor" {}
-role "nurse" {}
-permit "visits" { role = { "doctor", "nurse" }, action = "read",
-  on = "visits" }
-break_glass "crash" { role = "doctor", opens = { "patients", "visits" },
-  patient = { patients = "id", visits = "id" }, lasts = seconds(%d),
-  never = "delete", review_within = hours(1) }
-forbid "not at night" { action = "any", on = "patients",
-  when = all { ctx.device:known(), ctx.device:eq("night") } }
-]]
-
-describe("break glass", function()
-  local journal
-
-  local function open_glass(name, lasts, options)
-    folder = sh.tmpdir()
-    journal = sh.tmpdir() .. "/journal"
-    save("isolation", ISOLATION)
-    save("access", GLASS:format(lasts or 600))
-    local all = { policies = folder, schema = "healthcare",
-      break_glass_journal = journal }
-    for k, v in pairs(options or {}) do
-      all[k] = v
-    end
-    db = live.open(url(name), all)
-  end
-
-  local function broken(fn, glass, who)
-    local all = { rule = "crash", patient = 1, reason = "found on the floor" }
-    for k, v in pairs(glass or {}) do
-      all[k] = v
-    end
-    return as("doctor", function()
-      return db:break_glass(all, fn)
-    end, who)
-  end
-
-  local function names(c)
-    local rows, err = c:query("select * from patients order by id")
-    return rows and column(rows, "name"), err
-  end
-
-  it("opens one patient's rows, in the own clinic alone", function()
-    open_glass "glass_rows"
-    as("doctor", function(c)
-      live.refused("denied", names(c))
-    end)
-    assert.equal("Ada", broken(names))
-    assert.equal("", broken(names, { patient = 3 }))
-    assert.equal("Ada", broken(names))
-    as("doctor", function(c)
-      live.refused("denied", names(c))
-    end)
-    broken(function(c)
-      assert.equal(1, c:exec("update patients set note = 'seen'"))
-      live.refused("denied", c:exec("delete from patients"))
-      assert.equal(2, #assert(c:query("select * from visits")))
-    end)
-  end)
-
-  it("stands in the journal before it opens, and is told", function()
-    open_glass "glass_journal"
-    local told
-    local stop = db:on("access.break_glass", function(e) told = e end)
-    assert.equal("Ada", broken(function(c)
-      names(c)
-      return names(c)
-    end))
-    live.until_(function()
-      lunate.sleep(0.01)
-      return told
-    end, 10, "the event")
-    assert.equal("u", told.payload.user)
-    assert.equal("crash", told.payload.rule)
-    live.hides(told.payload, "floor", "Ada")
-    local text = sh.read(journal)
-    assert.equal(1, select(2, text:gsub("\n", "")))
-    live.says(text, '"reason":"found on the floor"', '"patient":"1"',
-      told.payload.opening)
-    stop()
-  end)
-
-  it("opens nothing when the journal cannot be written", function()
-    open_glass "glass_full"
-    local core = require "lunate.core"
-    core.fault("journal.write=always")
-    local rows, err = broken(names)
-    core.fault("")
-    assert.is_nil(rows)
-    live.says(err, "denied", "nothing was opened", "No space")
-    assert.equal("Ada", broken(names))
-  end)
-
-  it("lifts no forbid, and is for the roles that are listed", function()
-    open_glass "glass_forbid"
-    live.says(live.refused("denied", broken(names, {}, { roles = "nurse" })),
-      "other roles")
-    live.says(live.refused("denied", broken(names, { rule = "crush" })),
-      "no break_glass")
-    assert.is_nil((io.open(journal)))
-    live.says(live.refused("denied", broken(names, {}, { device = "night" })),
-      "not at night")
-  end)
-
-  it("wants a user, one clinic, and a reason of some words", function()
-    open_glass "glass_reason"
-    assert.has_error(function() broken(names, { reason = "because" }) end)
-    assert.has_error(function()
-      db:break_glass({ rule = "crash", patient = 1, reason = "a b c" }, names)
-    end)
-    assert.has_error(function() broken(names, {}, { tenant = { A, B } }) end)
-  end)
-
-  it("is over when its time has passed", function()
-    open_glass("glass_over", 1)
-    broken(function(c)
-      assert.equal("Ada", names(c))
-      live.until_(function()
-        local _, err = names(c)
-        return err and err.message:find("is over", 1, true)
-      end, 10, "the end")
-    end)
-    assert.equal("Ada", broken(names))
-  end)
-
-  it("is not nested in another, and left by who becomes another", function()
-    open_glass "glass_nested"
-    broken(function(c)
-      assert.equal("Ada", names(c))
-      assert.has_error(function()
-        db:break_glass({ rule = "crash", patient = 2,
-          reason = "the one next to it" }, names)
-      end)
-      db:break_glass({ rule = "crash", patient = 1, reason = "x" },
-        function(inner) assert.equal("Ada", names(inner)) end)
-      db:with_context({ user = "other" }, function(other)
-        live.refused("denied", names(other))
-      end)
-    end)
-    assert.equal(1, select(2, sh.read(journal):gsub("\n", "")))
-  end)
 end)

@@ -142,6 +142,22 @@ test_what_is_held_for_update_is_an_update_of_no_column(void **state)
 	     "read visits; hold, update visits");
 }
 
+static void
+test_what_is_held_cannot_be_limited_to_rows(void **state)
+{
+	struct use u = {.schema = "clinic", .name = "visits", .locks = true};
+	struct tenant_limit l = {.nparts = 1};
+	struct err e;
+
+	assert_int_equal(uses_holds(&u, &l, &e), LUNATE_EDENIED);
+	assert_int_equal(refusal_of(&e), REFUSE_ACCESS);
+	l.nparts = 0;
+	assert_int_equal(uses_holds(&u, &l, &e), 0);
+	l.nparts = 1;
+	u.locks = false;
+	assert_int_equal(uses_holds(&u, &l, &e), 0);
+}
+
 int
 main(void)
 {
@@ -154,6 +170,7 @@ main(void)
 		cmocka_unit_test(test_a_merge_does_what_its_branches_do),
 		cmocka_unit_test(
 			test_what_is_held_for_update_is_an_update_of_no_column),
+		cmocka_unit_test(test_what_is_held_cannot_be_limited_to_rows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
