@@ -109,6 +109,21 @@ function C.arrays(g)
     g:literal(type))
 end
 
+-- Raises an error in rows of others, if it is asked there.
+function C.raises(g)
+  local list = {}
+  for _, c in ipairs(g:columns()) do
+    if c.col.div or c.col.base and c.col.type == "jsonb" then
+      list[#list + 1] = c
+    end
+  end
+  if #list == 0 then return C.columns(g) end
+  g:count "condition that raises an error in rows of others"
+  local c = g:pick(list)
+  local form = c.col.div and "100 / (%s - 777) %s %s" or "(%s->>'n')::int %s %s"
+  return form:format(g:ref(c), g:pick { "=", "<>", "<", ">" }, g:value "int")
+end
+
 function C.row(g)
   g:count "row comparison"
   local a, ta = left(g, ordered)
@@ -160,7 +175,7 @@ local calm = { 10, C.compare, 4, C.columns, 3, C.null, 3, C.between, 3, C.list,
   2, C.distinct, 2, C.flag, 1, C.word, 2, C.exists, 2, C.in_query }
 local all = { 10, C.compare, 4, C.columns, 3, C.null, 2, C.between, 3, C.list,
   2, C.distinct, 2, C.any_array, 3, C.like, 2, C.flag, 1, C.word, 1, C.json,
-  1, C.arrays, 2, C.row, 1, C.whole, 4, C.exists, 4, C.in_query,
+  1, C.arrays, 4, C.raises, 2, C.row, 1, C.whole, 4, C.exists, 4, C.in_query,
   2, C.row_in_query, 2, C.scalar }
 
 --- A condition.

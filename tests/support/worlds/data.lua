@@ -43,6 +43,11 @@ local function object(d, poison)
     [['{"n": null}']] }
 end
 
+-- A number, in rows of B at times the one that divides by zero.
+local function some(d, c, n)
+  return c.poison and d:chance(0.3) and 777 or n
+end
+
 local Rows = {}
 Rows.__index = Rows
 
@@ -68,9 +73,11 @@ function Rows:visit(c, n, patient)
     null(d, .5, n > 1 and not c.poison and d:int(1, n - 1) or "null"))
   for line = 1, d:int(0, 3) do
     self:add("items", quote(id), line, null(d, .2, quote(d:pick(M.codes))),
-      null(d, .2, d:int(0, 50)), null(d, .2, money(d)), null(d, .4, word(d)))
+      null(d, .2, some(d, c, d:int(0, 50))), null(d, .2, money(d)),
+      null(d, .4, word(d)))
     for k = 1, d:int(0, 2) do
-      self:add("notes", quote(id), line, k, null(d, .2, word(d)),
+      self:add("notes", quote(id), line, k == 2 and some(d, c, k) or k,
+        null(d, .2, word(d)),
         null(d, .3, tostring(d:chance(.5))))
     end
   end
@@ -83,7 +90,8 @@ function Rows:lab(c, n, patient)
     null(d, .2, money(d)), null(d, .3, d:pick { "'{}'", "'{x,ü}'", "'{old}'" }),
     null(d, .2, quote(patient)), c.literal)
   for k = 1, d:int(0, 3) do
-    self:add("lab_values", c.literal, no, k, null(d, .2, money(d)),
+    self:add("lab_values", c.literal, no, k == 3 and some(d, c, k) or k,
+      null(d, .2, money(d)),
       null(d, .2, word(d)), null(d, .3, tostring(d:chance(.5))))
   end
 end
@@ -100,11 +108,11 @@ function Rows:rest(c)
   end
 end
 
-function Rows:patient(id)
+function Rows:patient(id, c)
   local d = self.d
   self:add("patients", quote(id), word(d), null(d, .2, day(d)),
-    null(d, .3, word(d)), null(d, .3, d:int(1, 20)),
-    null(d, .3, object(d, false)))
+    null(d, .3, word(d)), null(d, .3, some(d, c, d:int(1, 20))),
+    null(d, .3, object(d, c.poison)))
 end
 
 function Rows:member(c, id)
@@ -119,7 +127,7 @@ function Rows:clinic(c)
     null(d, .2, d:int(0, 9)))
   for n = 1, c.size do
     local id = M.id(c.mark, 0, n)
-    self:patient(id)
+    self:patient(id, c)
     self:member(c, id)
   end
 end
@@ -127,7 +135,7 @@ end
 function Rows:shared(clinics)
   for n = 1, 5 do
     local id = M.id("e", 0, n)
-    self:patient(id)
+    self:patient(id, {})
     self:member(clinics[1], id)
     if n < 5 then self:member(clinics[2], id) end
     if n > 3 then self:member(clinics[3], id) end

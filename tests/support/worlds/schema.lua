@@ -170,7 +170,7 @@ add("clinics", { pk = { "id" }, rows = 0.1 },
 add("codes", { pk = { "code" }, rows = 0.5 },
   "code:text:k title:text weight:int:n tags:texts:n")
 add("patients", { pk = { "id" }, rows = 1, write = true },
-  "id:uuid:k name:text born:date:n city:text:n mrn:int:n extra:jsonb:n")
+  "id:uuid:k name:text born:date:n city:text:n mrn:int:nd extra:jsonb:n")
 add("members", { pk = { "patient_id", "clinic_id" }, rows = 1, write = true },
   "clinic_id:tenant patient_id:uuid:k since:date:n active:bool")
 add("visits", { pk = { "id" }, rows = 1.5, write = true },
@@ -178,15 +178,15 @@ add("visits", { pk = { "id" }, rows = 1.5, write = true },
   .. "kind:text fee:num:n mood:mood:n note:text:n data:jsonb:n marks:ints:n "
   .. "follows:int:n")
 add("items", { pk = { "visit_id", "line" }, rows = 2.5, write = true },
-  "visit_id:uuid line:int code:text:n qty:int:n price:num:n remark:text:n")
+  "visit_id:uuid line:int code:text:n qty:int:nd price:num:n remark:text:n")
 add("notes", { pk = { "visit_id", "line", "n" }, rows = 2, write = true },
-  "visit_id:uuid line:int n:int body:text:n private:bool:n")
+  "visit_id:uuid line:int n:int:d body:text:n private:bool:n")
 add("labs", { pk = { "no", "clinic_id" }, rows = 0.8, write = true },
   "no:int:kd taken:date:n unit:text:n result:num:n flags:texts:n "
   .. "patient_id:uuid:n clinic_id:tenant")
 add("lab_values", { pk = { "lab_no", "k", "clinic" }, rows = 1.5,
   write = true },
-  "clinic:tenant lab_no:int k:int val:num:n label:text:n ok:bool:n")
+  "clinic:tenant lab_no:int k:int:d val:num:n label:text:n ok:bool:n")
 add("readings", { pk = { "day", "device", "clinic_id" }, rows = 1,
   write = true }, "day:date device:int value:int:n clinic_id:tenant")
 add("Größen", { pk = { "select", "clinic_id" }, rows = 0.6, write = true },
