@@ -28,6 +28,7 @@ end)
 local function open(mode, opts)
   opts = opts or {}
   local all = { log_level = "error", pool_max = opts.pool_max or 1,
+    seal_key_file = opts.key,
     policies = opts.folder or world.folder(mode, opts.shown, opts.more) }
   return live.open(world.url(mode == "rewrite"), all)
 end
@@ -475,6 +476,49 @@ describe("what a session would keep", function()
       end))
       off ""
       assert.equal(OF[A], names(db))
+    end)
+  end)
+end)
+
+-- Last: the policies of the database are other ones afterwards.
+describe("a sealed context", function()
+  local function run(...)
+    pg.shared():psql(sh.ok { sh.build .. "/lunate", "policy", ... },
+      "adversarial_x")
+  end
+
+  it("66: is neither forged, changed, nor used by another session", function()
+    local folder, key = world.folder("rls", true), sh.tmpdir() .. "/key"
+    local text = sh.read(folder .. "/isolation.lua")
+    sh.write(folder .. "/isolation.lua",
+      (text:gsub('mode = "rls"', 'mode = "rls", seal = true')))
+    run("rls", folder, "--schema", "public")
+    run("seal-key", "--file", key, "--new")
+    local db = open("rls", { folder = folder, key = key, pool_max = 2 })
+    assert.equal(OF[A], names_of(db, A))
+    off "gate egress"
+    local function put(tx, ctx)
+      assert(tx:query("select set_config('lunate.ctx', $1, true)", ctx))
+      return names(tx)
+    end
+    db:with_tenant(A, function()
+      assert(db:transaction(function(tx)
+        local mine = tx:one("select current_setting('lunate.ctx') as c").c
+        assert.equal("", put(tx, world.named([[{"tenants":"{$B}"}]])))
+        local theirs = mine:gsub("0a000000%-", "0b000000-")
+          :gsub("00000000000a", "00000000000b")
+        live.says(theirs, B, "seal")
+        assert.equal("", put(tx, theirs))
+        assert.equal(OF[A], put(tx, mine))
+        db:with_tenant(B, function()
+          assert(db:transaction(function(other)
+            assert.equal(OF[B], names(other))
+            assert.equal("", put(other, mine))
+            return true
+          end))
+        end)
+        return true
+      end))
     end)
   end)
 end)

@@ -172,3 +172,18 @@ for _, group in ipairs(GROUPS) do
     end
   end)
 end
+
+describe("without a gate, the checker refuses what the rewrite does not know",
+  function()
+  for _, sql in ipairs { "truncate rx_items", "lock table rx_items",
+    "create temp table patients (id int)",
+    "update patients set name = 'x' where current of c" } do
+    it(sql, function()
+      local case = { sql = sql, tx = true, plain = false }
+      local o = bench:run(case, "rewrite", { rewrite = true })
+      assert.equal("unchecked", o.reason)
+      o = bench:run(case, "rewrite", { rewrite = true, unchecked = true })
+      assert.equal("syntax", o.err.code) -- the server has seen it
+    end)
+  end
+end)

@@ -199,6 +199,7 @@ function Judge:handle(mode, on)
     if on[layer] then names[#names + 1] = layer end
   end
   local key = mode .. " " .. table.concat(names, "+")
+    .. (on.unchecked and " unchecked" or "")
   if not self.handles[key] then
     self.handles[key] = live.open(world.url(not on.rls), {
       application_name = key, pool_max = 4, log_level = "error",
@@ -230,7 +231,8 @@ function Judge:look_at(case, out)
   if case.undo and not out.err then assert(self.x:script(case.undo)) end
 end
 
---- Runs a case as the clinic A, with these layers on and no others.
+--- Runs a case as the clinic A, with these layers on and no others; unchecked:
+--- and without the checker behind the rewrite.
 ---@param case table
 ---@param mode string
 ---@param on table<string, boolean>
