@@ -41,7 +41,9 @@
  *	[ONLY] name [*] [alias] [TABLESAMPLE ...]   becomes
  *	(SELECT * FROM [ONLY] s.t AS lunate_0 [TABLESAMPLE ...]
  *	 WHERE P(t, lunate_0) [AND LIMIT(lunate_0)] [OFFSET 0]) AS alias
- *     alias is the one given (with its column list) or the table's name.  With
+ *     alias is the one given (with its column list) or the table's name; a
+ *     row taken whole then has the names of that list (row_to_json(t) shows
+ *     them), where a row of the table itself keeps its own.  With
  *     masked columns the "*" is a list of all columns, lunate_0.c,
  *     CAST(NULL AS type) AS c, or, with a condition,
  *     CASE WHEN (its text) THEN lunate_0.c END AS c.  "TABLE t" becomes

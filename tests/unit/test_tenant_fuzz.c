@@ -24,13 +24,15 @@ test_what_is_accepted_of_the_corpus_is_what_it_should_be(void **state)
 
 	memset(&fuzz_sums, 0, sizeof(fuzz_sums));
 	for (size_t i = 0; i < TENANT_CORPUS_N; i++)
-		for (unsigned flags = 0; flags < 32; flags++) {
+		for (unsigned flags = 0; flags < 8; flags++) {
+			unsigned type = (unsigned)(i % 4) << 3;
 			int n = snprintf(text, sizeof(text), "%c%s",
-					 (char)flags, tenant_corpus[i]);
+					 (char)(type | flags),
+					 tenant_corpus[i]);
 
 			fuzz_one(text, (size_t)n);
 		}
-	assert_true(fuzz_sums.accepted > TENANT_CORPUS_N * 16);
+	assert_true(fuzz_sums.accepted > TENANT_CORPUS_N * 4);
 }
 
 /* A word of a text: where it begins, and how long it is. */
@@ -66,7 +68,7 @@ change(char *text, const char *other)
 static void
 test_what_is_accepted_of_texts_by_chance_is_what_it_should_be(void **state)
 {
-	unsigned rounds = dice_rounds(8000, 1000000);
+	unsigned rounds = dice_rounds(4000, 1000000);
 	char text[TEXT_MOST + 1], sql[TEXT_MOST];
 
 	memset(&fuzz_sums, 0, sizeof(fuzz_sums));
