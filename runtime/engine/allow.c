@@ -188,7 +188,7 @@ static enum next
 decide(struct op *op, const struct access_opening *opening)
 {
 	struct permit_ask ask = {.rules = op->rules,
-				 .snapshot = catalog_current(op->w->catalog),
+				 .snapshot = op->snapshot,
 				 .scope = op->w->scope,
 				 .context = op->context,
 				 .now_s = op_now_s(op),

@@ -71,12 +71,6 @@ key_of(struct barrier *b, const struct rules *r)
 	return b->key;
 }
 
-static uint64_t
-epoch_now(const struct barrier *b)
-{
-	return catalog_snapshot_epoch(catalog_current(b->w->catalog));
-}
-
 static struct answer *
 find(struct barrier *b, uint64_t key, uint64_t epoch)
 {
@@ -113,46 +107,46 @@ tell(struct barrier *b, const struct rules *r, struct closed *closed)
 	notes_closed(b->w, r->id, closed);
 }
 
-static struct question *ask(struct barrier *b, struct rules *r);
+static struct question *ask(struct barrier *b, struct rules *r, uint64_t epoch);
 
 struct closed *
-barrier_closed(struct barrier *b, struct rules *r)
+barrier_closed(struct barrier *b, struct rules *r, uint64_t epoch)
 {
 	struct answer *a;
 
 	OBJ_CHECK(b, BARRIER_MAGIC);
 	if (r->isolation.show_detail && FAULT_POINT("isolation.rls"))
 		return b->none;
-	a = find(b, key_of(b, r), epoch_now(b));
+	a = find(b, key_of(b, r), epoch);
 	if (!holds(b, a, &r->isolation))
 		return NULL;
 	a->used = ++b->clock;
 	if ((a->doubted || a->era != b->era) && is_old(b, a))
-		(void)ask(b, r);
+		(void)ask(b, r, epoch);
 	tell(b, r, a->closed);
 	return a->closed;
 }
 
 struct closed *
-barrier_known(struct barrier *b, struct rules *r)
+barrier_known(struct barrier *b, struct rules *r, uint64_t epoch)
 {
-	struct closed *now = barrier_closed(b, r);
+	struct closed *now = barrier_closed(b, r, epoch);
 	const struct answer *a;
 
 	if (now != NULL)
 		return now;
-	(void)ask(b, r);
-	a = find(b, key_of(b, r), epoch_now(b));
+	(void)ask(b, r, epoch);
+	a = find(b, key_of(b, r), epoch);
 	return a != NULL ? a->closed : NULL;
 }
 
 bool
-barrier_is_old(struct barrier *b, struct rules *r)
+barrier_is_old(struct barrier *b, struct rules *r, uint64_t epoch)
 {
 	const struct answer *a;
 
 	OBJ_CHECK(b, BARRIER_MAGIC);
-	a = find(b, key_of(b, r), epoch_now(b));
+	a = find(b, key_of(b, r), epoch);
 	return a == NULL || is_old(b, a);
 }
 
@@ -325,9 +319,9 @@ under_way(struct barrier *b, uint64_t key, uint64_t epoch)
 }
 
 static struct question *
-ask(struct barrier *b, struct rules *r)
+ask(struct barrier *b, struct rules *r, uint64_t epoch)
 {
-	uint64_t key = key_of(b, r), epoch = epoch_now(b);
+	uint64_t key = key_of(b, r);
 	struct question *q = under_way(b, key, epoch);
 
 	if (q != NULL)
@@ -350,10 +344,10 @@ barrier_wait_init(struct barrier_wait *w)
 }
 
 void
-barrier_wait(struct barrier *b, struct rules *r, struct barrier_wait *w)
+barrier_wait(struct barrier *b, struct barrier_wait *w)
 {
 	OBJ_CHECK(b, BARRIER_MAGIC);
-	list_push_back(&ask(b, r)->waits, &w->link);
+	list_push_back(&ask(b, w->rules, w->epoch)->waits, &w->link);
 }
 
 void

@@ -43,27 +43,31 @@ struct worker;
 struct barrier_wait {
 	struct list link;
 	/* of its owner, set before it waits */
+	struct rules *rules;
+	uint64_t epoch;
 	void (*done)(void *arg); /* also when it could not be asked */
 	void *arg;
 };
 
 struct barrier *barrier_new(struct worker *w);
 
-/* The closed tables, borrowed until the loop turns; NULL: not known.  The
- * catalog is loaded, the isolation of the rules ON. */
-struct closed *barrier_closed(struct barrier *b, struct rules *r);
+/* The closed tables, borrowed until the loop turns; NULL: not known.  `epoch`
+ * is that of the schema, the isolation of the rules is ON. */
+struct closed *barrier_closed(struct barrier *b, struct rules *r,
+			      uint64_t epoch);
 
 /* For who has a connection already, and keeps it: what was known before a loss
  * counts.  He cannot wait, when it is the last one that the question could
  * have; so if nothing is known it is asked behind him. */
-struct closed *barrier_known(struct barrier *b, struct rules *r);
+struct closed *barrier_known(struct barrier *b, struct rules *r,
+			     uint64_t epoch);
 
 /* Is what is known too old for who was refused by it? */
-bool barrier_is_old(struct barrier *b, struct rules *r);
+bool barrier_is_old(struct barrier *b, struct rules *r, uint64_t epoch);
 
 /* Asks, unless somebody has; done() comes from the loop. */
 void barrier_wait_init(struct barrier_wait *w);
-void barrier_wait(struct barrier *b, struct rules *r, struct barrier_wait *w);
+void barrier_wait(struct barrier *b, struct barrier_wait *w);
 void barrier_unwait(struct barrier_wait *w);
 
 /* Why nothing is known, after a wait that gave nothing. */

@@ -27,18 +27,37 @@ has_connection(const struct op *op)
 	return op->tx != NULL && op->tx->member != NULL;
 }
 
+static uint64_t
+epoch_of(const struct op *op)
+{
+	return catalog_snapshot_epoch(op->snapshot);
+}
+
 /* ---- which rules ------------------------------------------------------- */
+
+/* The schema that a transaction may go by: as it is, or as its last statement
+ * knew it. */
+static struct catalog_snapshot *
+schema_of(const struct op *op)
+{
+	struct catalog_snapshot *now = catalog_current(op->w->catalog);
+
+	return now != NULL || !has_connection(op) ? now : op->tx->snapshot;
+}
 
 struct rules *
 op_rules(struct op *op)
 {
 	struct rules *r = rules_pin(&op->w->rt->rules);
+	struct catalog_snapshot *s;
 
 	if (!has_connection(op) || op->tx->rules == NULL ||
 	    op->tx->rules == r || r->isolation.state != ISOLATION_ON ||
-	    op->tx->rules->isolation.state != ISOLATION_ON ||
-	    !catalog_loaded(op->w->catalog) ||
-	    barrier_known(op->w->barrier, r) != NULL)
+	    op->tx->rules->isolation.state != ISOLATION_ON)
+		return r;
+	s = schema_of(op);
+	if (s == NULL ||
+	    barrier_known(op->w->barrier, r, catalog_snapshot_epoch(s)) != NULL)
 		return r;
 	rules_unpin(&r);
 	return rules_share(op->tx->rules);
@@ -189,7 +208,7 @@ op_decided(struct op *op, struct stmt *stmt, struct closed *closed)
 	struct worker *w = op->w;
 	struct judge_ask ask = {.stmt = stmt,
 				.context = op->context,
-				.snapshot = catalog_current(w->catalog),
+				.snapshot = op->snapshot,
 				.closed = closed,
 				.worker = w->index};
 	const struct decided_what what = {
@@ -278,7 +297,7 @@ is_worth_waiting(struct op *op, const struct scoped *s)
 {
 	if (refusal_of(&s->err) != REFUSE_CLOSED || op->looks >= LOOKS ||
 	    op->rules->isolation.state != ISOLATION_ON ||
-	    !barrier_is_old(op->w->barrier, op->rules))
+	    !barrier_is_old(op->w->barrier, op->rules, epoch_of(op)))
 		return false;
 	if (op->tx != NULL)
 		barrier_doubt(op->w->barrier);
@@ -291,7 +310,9 @@ wait_barrier(struct op *op)
 	op->looks++;
 	op->bwait.done = on_known;
 	op->bwait.arg = op;
-	barrier_wait(op->w->barrier, op->rules, &op->bwait);
+	op->bwait.rules = op->rules;
+	op->bwait.epoch = epoch_of(op);
+	barrier_wait(op->w->barrier, &op->bwait);
 	return WAIT;
 }
 
@@ -304,7 +325,7 @@ scope_it(struct op *op, struct closed *closed)
 		.closed = closed,
 		.rules = &op->rules->isolation,
 		.epoch = op->rules->decision_epoch,
-		.snapshot = catalog_current(op->w->catalog),
+		.snapshot = op->snapshot,
 		.shape = op->context != NULL && op->context->ntenants > 1
 				 ? TENANT_SET
 				 : TENANT_ONE,
@@ -329,12 +350,28 @@ scope_it(struct op *op, struct closed *closed)
 	return n;
 }
 
+/* What is loaded serves the whole operation, whatever another worker changes
+ * meanwhile. */
+static bool
+take_schema(struct op *op, struct catalog_snapshot *s)
+{
+	if (s == NULL)
+		return false;
+	catalog_need(op->w->catalog);
+	if (op->snapshot == s)
+		return true;
+	if (op->snapshot != NULL)
+		catalog_snapshot_unpin(&op->snapshot);
+	op->snapshot = catalog_snapshot_pin(s);
+	return true;
+}
+
 enum next
 op_need_catalog(struct op *op)
 {
 	struct err e;
 
-	if (catalog_loaded(op->w->catalog))
+	if (take_schema(op, schema_of(op)))
 		return NEXT;
 	if (op->looks < LOOKS) {
 		op->looks++;
@@ -359,8 +396,10 @@ scope_known(struct op *op)
 		return scope_it(op, NULL);
 	op_look_out(op);
 	op->era = barrier_era(op->w->barrier);
-	closed = has_connection(op) ? barrier_known(op->w->barrier, op->rules)
-				    : barrier_closed(op->w->barrier, op->rules);
+	closed = has_connection(op) ? barrier_known(op->w->barrier, op->rules,
+						    epoch_of(op))
+				    : barrier_closed(op->w->barrier, op->rules,
+						     epoch_of(op));
 	if (closed != NULL)
 		return scope_it(op, closed);
 	if (op->looks < LOOKS)
@@ -407,7 +446,7 @@ op_still_open(struct op *op)
 	n = op_need_catalog(op);
 	if (n != NEXT)
 		return n;
-	closed = barrier_closed(op->w->barrier, op->rules);
+	closed = barrier_closed(op->w->barrier, op->rules, epoch_of(op));
 	if (closed == NULL && op->looks < LOOKS)
 		return wait_barrier(op);
 	if (closed == NULL || closed_id(closed) != op->scoped->closed)

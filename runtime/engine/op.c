@@ -573,6 +573,8 @@ op_fini(struct op *op)
 		scoped_unpin(&op->scoped);
 	if (op->permit != NULL)
 		permit_unpin(&op->permit);
+	if (op->snapshot != NULL)
+		catalog_snapshot_unpin(&op->snapshot);
 	if (op->egress != NULL)
 		egress_map_unpin(&op->egress);
 	mem_free(op->many);

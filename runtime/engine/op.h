@@ -109,6 +109,7 @@ struct op {
 	uint64_t era;	     /* of that (barrier_era), when it was scoped */
 	struct catalog_wait wait; /* for the catalog */
 	struct barrier_wait bwait;
+	struct catalog_snapshot *snapshot; /* pinned: the schema it goes by */
 	struct egress_map *egress; /* pinned: whose rows may leave, or NULL */
 	struct study *study;	   /* of its long text, or NULL */
 	struct glass_job *glass;   /* an emergency is being opened, or NULL */

@@ -67,7 +67,8 @@ bool op_is_free(const struct op *op);
  * scoped there may be another server, which keeps something else. */
 enum next op_still_open(struct op *op);
 
-/* Waits for the first look at the schema, once; refuses without one. */
+/* op->snapshot, pinned: the schema.  Waits until it is known and refuses
+ * without one; a transaction that has its connection goes by what it knew. */
 enum next op_need_catalog(struct op *op);
 
 /* Where a cursor's query begins in the text that lunate built; 0: no cursor. */

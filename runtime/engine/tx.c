@@ -122,6 +122,16 @@ note_rules(struct tx *t, struct rules *r)
 	t->rules = rules_share(r);
 }
 
+static void
+note_schema(struct tx *t, struct catalog_snapshot *s)
+{
+	if (s == NULL || t->snapshot == s)
+		return;
+	if (t->snapshot != NULL)
+		catalog_snapshot_unpin(&t->snapshot);
+	t->snapshot = catalog_snapshot_pin(s);
+}
+
 void
 tx_op_began(struct tx *t, struct op *op)
 {
@@ -130,6 +140,7 @@ tx_op_began(struct tx *t, struct op *op)
 	t->op = op;
 	note_context(t, op);
 	note_rules(t, op->rules);
+	note_schema(t, op->snapshot);
 	if (t->state == TX_FRESH)
 		t->state = TX_OPEN;
 }
@@ -182,6 +193,8 @@ tx_forget(struct tx *t)
 	context_unpin(&t->context);
 	if (t->rules != NULL)
 		rules_unpin(&t->rules);
+	if (t->snapshot != NULL)
+		catalog_snapshot_unpin(&t->snapshot);
 }
 
 void

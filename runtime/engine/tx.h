@@ -44,8 +44,10 @@ struct tx {
 	bool unsure;		 /* which context is in force there */
 	bool system;		 /* its connection is of the system's pool */
 	struct context *context; /* the one that was set last, or NULL */
-	struct rules *rules;	 /* of its last statement, pinned; or NULL */
-	struct err err;		 /* FAILED: what failed first */
+	/* What its last statement went by, pinned; or NULL. */
+	struct rules *rules;
+	struct catalog_snapshot *snapshot;
+	struct err err; /* FAILED: what failed first */
 };
 
 /* How a transaction begins; all zero is the server's default. */

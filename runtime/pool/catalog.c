@@ -192,6 +192,13 @@ catalog_loaded(struct catalog *c)
 }
 
 void
+catalog_need(struct catalog *c)
+{
+	if (catalog_current(c) == NULL && !c->asked)
+		load(c);
+}
+
+void
 catalog_wait_init(struct catalog_wait *w)
 {
 	list_init(&w->link);

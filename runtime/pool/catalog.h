@@ -221,6 +221,9 @@ bool catalog_loaded(struct catalog *c);
 /* The current snapshot, borrowed; NULL unless loaded. */
 struct catalog_snapshot *catalog_current(struct catalog *c);
 
+/* Loads in the background what is not current. */
+void catalog_need(struct catalog *c);
+
 void catalog_wait_init(struct catalog_wait *w);
 
 /* Loads, unless a load is under way already, even if a snapshot is current;

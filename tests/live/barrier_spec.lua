@@ -205,6 +205,23 @@ describe("what isolation.lua asks of the database", function()
     listener()
   end)
 
+  it("lets a transaction go on when the schema changes beside it", function()
+    policies()
+    local db = open { pool_max = 1, acquire_timeout = "5s",
+      system = { url = server:url_of(NAME) } }
+    local one = db:with_tenant(A, function(c)
+      return assert(c:transaction(function(tx)
+        assert(tx:query("insert into visits values ($1, 7)", A))
+        db:as_system("a migration", function(system)
+          assert(system:query("create table later (n int)"))
+        end)
+        return tx:one("select count(*)::int as n from visits")
+      end))
+    end)
+    assert.equal(3, one.n)
+    assert.equal(3, count(db, A, "visits"))
+  end)
+
   it("tells when tables close and open, once", function()
     local db = open()
     local news = {}

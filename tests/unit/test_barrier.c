@@ -84,18 +84,33 @@ end(void)
 	loop_free(&loop);
 }
 
+static struct closed *
+known(struct rules *r)
+{
+	return barrier_closed(b, r, catalog_epoch(w->catalog));
+}
+
+static void
+wait_for(struct rules *r, struct barrier_wait *wait)
+{
+	barrier_wait_init(wait);
+	wait->rules = r;
+	wait->epoch = catalog_epoch(w->catalog);
+	wait->done = on_known;
+	barrier_wait(b, wait);
+}
+
 /* Asks and waits; the answer. */
 static struct closed *
 ask(struct rules *r)
 {
-	struct barrier_wait wait = {.done = on_known};
+	struct barrier_wait wait;
 
-	barrier_wait_init(&wait);
 	answered = 0;
-	barrier_wait(b, r, &wait);
+	wait_for(r, &wait);
 	turns();
 	assert_int_equal(answered, 1);
-	return barrier_closed(b, r);
+	return known(r);
 }
 
 static unsigned
@@ -115,18 +130,15 @@ nothing_is_known_until_it_was_asked_once_for_all_who_wait(void **state)
 
 	begin();
 	r = make(ISOLATION_BOTH);
-	assert_null(barrier_closed(b, r));
-	for (int i = 0; i < 3; i++) {
-		barrier_wait_init(&waits[i]);
-		waits[i].done = on_known;
-		barrier_wait(b, r, &waits[i]);
-	}
+	assert_null(known(r));
+	for (int i = 0; i < 3; i++)
+		wait_for(r, &waits[i]);
 	assert_int_equal(w->nops, 1);
 	barrier_unwait(&waits[1]);
 	turns();
 	assert_int_equal(answered, 2);
-	assert_int_equal(count(barrier_closed(b, r)), 0);
-	assert_false(barrier_is_old(b, r));
+	assert_int_equal(count(known(r)), 0);
+	assert_false(barrier_is_old(b, r, catalog_epoch(w->catalog)));
 	rules_unpin(&r);
 	end();
 }
@@ -141,12 +153,12 @@ generations_that_ask_the_same_have_one_answer(void **state)
 	one = make(ISOLATION_BOTH);
 	c = ask(one);
 	same = make(ISOLATION_BOTH);
-	assert_ptr_equal(barrier_closed(b, same), c);
+	assert_ptr_equal(known(same), c);
 	other = make(ISOLATION_RLS);
-	assert_null(barrier_closed(b, other));
+	assert_null(known(other));
 	/* And what closes the same tables is the same set. */
 	assert_ptr_equal(ask(other), c);
-	assert_ptr_equal(barrier_closed(b, one), c);
+	assert_ptr_equal(known(one), c);
 	rules_unpin(&one);
 	rules_unpin(&same);
 	rules_unpin(&other);
@@ -167,8 +179,8 @@ after_a_loss_policies_are_not_known_and_texts_go_on(void **state)
 	era = barrier_era(b);
 	barrier_lost(b);
 	assert_int_not_equal(barrier_era(b), era);
-	assert_null(barrier_closed(b, both));
-	assert_non_null(barrier_closed(b, rewrite));
+	assert_null(known(both));
+	assert_non_null(known(rewrite));
 	assert_int_equal(count(ask(both)), 0);
 	rules_unpin(&both);
 	rules_unpin(&rewrite);
@@ -178,17 +190,16 @@ after_a_loss_policies_are_not_known_and_texts_go_on(void **state)
 static void
 a_loss_while_it_is_asked_asks_once_more(void **state)
 {
-	struct barrier_wait wait = {.done = on_known};
+	struct barrier_wait wait;
 	struct rules *r;
 
 	begin();
 	r = make(ISOLATION_BOTH);
-	barrier_wait_init(&wait);
-	barrier_wait(b, r, &wait);
+	wait_for(r, &wait);
 	barrier_lost(b);
 	turns();
 	assert_int_equal(answered, 1);
-	assert_non_null(barrier_closed(b, r));
+	assert_non_null(known(r));
 	rules_unpin(&r);
 	end();
 }
