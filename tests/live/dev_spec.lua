@@ -79,6 +79,19 @@ describe("lunate dev", function()
     assert.equal("off", ask(url, "SELECT current_setting('is_superuser')"))
   end)
 
+  it("gives the role of scripts its rights, also where it runs already",
+    function()
+      local url = done("dev", "start"):gsub("\n", "")
+      local sql = "select rolcreaterole, rolsuper from pg_roles"
+        .. " where rolname = current_user"
+      assert.equal("t|f", ask(url, sql))
+      -- As an earlier version left it.
+      ask(url:gsub("lunate@", "postgres@"), "alter role lunate nocreaterole")
+      shell("rm " .. home .. "/lunate/dev/data/lunate.rights")
+      done("dev", "start")
+      assert.equal("t|f", ask(url, sql))
+    end)
+
   it("does not run as root", function()
     done("dev", "start")
     local user = shell("stat -c %U /proc/" .. status().postgres.pid)

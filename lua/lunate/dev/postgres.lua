@@ -239,6 +239,17 @@ local function forget_stale(place, server)
   end
 end
 
+-- What an earlier version made has fewer rights; they are given once.
+local function give_rights(place, bin, server)
+  local stamp = data_dir(place, server) .. "/lunate.rights"
+  if server ~= M.primary or sys.read(stamp) == RIGHTS then
+    return
+  end
+  if M.ask(place, bin, server, RIGHTS) then
+    place_of.run(place, { "tee", stamp }, RIGHTS)
+  end
+end
+
 ---Starts it and waits until it answers; nothing to do when it does already.
 ---@param place lunate.dev.place
 ---@param bin string
@@ -248,6 +259,7 @@ end
 function M.start(place, bin, server)
   local dir, log = data_dir(place, server), log_file(place, server)
   if M.ready(place, bin, server) then
+    give_rights(place, bin, server)
     return true
   end
   forget_stale(place, server)
@@ -261,9 +273,7 @@ function M.start(place, bin, server)
     return nil, ("PostgreSQL in %s does not start: %s"):format(dir,
       place_of.explain(place, output .. (sys.read(log) or "")))
   end
-  if server == M.primary then -- one that an earlier version made has fewer
-    M.ask(place, bin, server, RIGHTS)
-  end
+  give_rights(place, bin, server)
   return true
 end
 
