@@ -2,7 +2,7 @@
 # prints its figures: specs of tests/live, and C tests by a name of their own.
 
 PROVE := reload hostile cancel spike faults context values rows soak two-worlds \
-	adversarial adversarial_context regress
+	adversarial adversarial_context regress access
 
 # T=name is unit/test_$(PROVE_name).
 PROVE_UNIT := mutants hooks generations
