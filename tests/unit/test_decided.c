@@ -271,6 +271,18 @@ rules_say_what_they_would_do(void **state)
 }
 
 static void
+without_isolation_every_table_is_closed(void **state)
+{
+	struct judge *j = judge(NULL, NULL);
+
+	assert_int_equal(
+		judged(j, "select * from visits", "{\"tenant\":1}").why,
+		REFUSE_CLOSED);
+	assert_int_equal(judged(j, "select 1", NULL).kind, RULING_OPEN);
+	judge_free(&j);
+}
+
+static void
 what_changes_has_a_word(void **state)
 {
 	struct judge *a = judge(TENANT VISITS, NULL),
@@ -358,6 +370,7 @@ main(void)
 		T(a_long_text_is_passed_over),
 		T(what_was_seen_costs_little),
 		T(rules_say_what_they_would_do),
+		T(without_isolation_every_table_is_closed),
 		T(what_changes_has_a_word),
 		T(a_shadow_counts_and_ends),
 	};
