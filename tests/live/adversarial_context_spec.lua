@@ -480,6 +480,64 @@ describe("what a session would keep", function()
   end)
 end)
 
+describe("tenants with names that mean something elsewhere", function()
+  local ODD = { "NULL", "null", "{}", "{a}", "a,b", "a", "b", " a", "a ",
+    'a"b', '"a"', "a'b", "a\\b", "\\", '\\"', "$1", "a' or true --", "%", "_",
+    "ä", "a\204\136", "true", "0", "-1", "A", '","', "}", '"}',
+    '","tenants":"{b}', "a\tb", "a\nb", "\1" }
+  local RULES = [[
+tenant { type = "text" }
+database { mode = "%s" }
+rows "notes" { by = "clinic" }
+]]
+  local NAME = "adversarial_text"
+  local folders = {}
+
+  setup(function()
+    pg.database(NAME)
+    local root = live.open(pg.shared():url_of(NAME), { policies = false })
+    assert(root:script("create table notes (clinic text not null, n int);"
+      .. "grant all on notes to " .. world.ROLE .. ", " .. world.FREE))
+    for i, name in ipairs(ODD) do
+      assert(root:exec("insert into notes values ($1, $2)", name, 2 ^ (i % 20)))
+    end
+    assert(root:exec("insert into notes values ('', 1)"))
+    for _, mode in ipairs(judge.modes) do
+      folders[mode] = sh.tmpdir()
+      sh.write(folders[mode] .. "/isolation.lua", RULES:format(mode))
+    end
+    pg.shared():psql(sh.ok { sh.build .. "/lunate", "policy", "rls",
+      folders.both, "--schema", "public" }, NAME)
+  end)
+
+  for _, mode in ipairs(judge.modes) do
+    it("see their own rows in mode " .. mode, function()
+      local db = live.open(pg.shared():url_of(NAME, mode == "rewrite"
+        and world.FREE or world.ROLE), { policies = folders[mode] })
+      local function seen(tenant)
+        return db:with_tenant(tenant, function(c)
+          local out = {}
+          for i, row in ipairs(assert(c:query(
+            "select clinic as name from notes"))) do out[i] = row.name end
+          table.sort(out)
+          return out
+        end)
+      end
+      for i, name in ipairs(ODD) do
+        assert.same({ name }, seen(name))
+        assert.same({ name }, seen { name, "nobody" })
+        local two = { name, ODD[i % #ODD + 1] }
+        table.sort(two)
+        assert.same(two, seen(two))
+      end
+      local all = { unpack(ODD) }
+      table.sort(all)
+      assert.same(all, seen(ODD))
+      assert.same({}, seen("nobody"))
+    end)
+  end
+end)
+
 -- Last: the policies of the database are other ones afterwards.
 describe("a sealed context", function()
   local function run(...)
