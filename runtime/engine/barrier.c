@@ -158,12 +158,27 @@ barrier_doubt(struct barrier *b)
 		b->answers[i].doubted = true;
 }
 
+/* Without an answer of this era nobody went by one, and nobody has to be asked
+ * again: a server that takes all connections with it costs one walk. */
+static bool
+somebody_knows(const struct barrier *b)
+{
+	for (unsigned i = 0; i < ANSWERS; i++)
+		if (b->answers[i].closed != NULL && b->answers[i].era == b->era)
+			return true;
+	return false;
+}
+
 void
 barrier_lost(struct barrier *b)
 {
+	bool known;
+
 	OBJ_CHECK(b, BARRIER_MAGIC);
+	known = somebody_knows(b);
 	b->era++;
-	op_look_again(b->w);
+	if (known)
+		op_look_again(b->w);
 }
 
 uint64_t
