@@ -51,6 +51,7 @@
 	X(JOIN, "another kind of join") \
 	X(ONLY, "ONLY added or dropped") \
 	X(NUMBER, "another number") \
+	X(GROUP, "a key more or less in GROUP BY") \
 	X(CONFLICT, "another answer to a conflict, or another branch") \
 	X(TELL, "RETURNING added, a sub-select in a list, a lock, a CTE") \
 	X(MANY, "a second statement") \

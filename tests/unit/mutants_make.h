@@ -378,6 +378,28 @@ mut_writes(struct mutants *m)
 /* ---- the statement ----------------------------------------------------- */
 
 static void
+mut_groups(struct mutants *m)
+{
+	static const char *const more[] = {", v.n", ", v.note",	  ", v.id",
+					   ", i.n", ", p.id",	  ", n",
+					   ", 1",   ", visits.n", ", items.n"};
+	size_t end, last;
+
+	for (size_t k = 0; k + 2 < m->n; k++) {
+		if (!mut_is(m, k, "GROUP") || !mut_is(m, k + 1, "BY"))
+			continue;
+		end = mut_until(m, k + 2, mut_clauses);
+		for (size_t i = 0; i < sizeof(more) / sizeof(*more); i++)
+			mut_edit(m, MUTANT_GROUP, MUT_SPAN(end, end), more[i]);
+		mut_edit(m, MUTANT_GROUP, MUT_SPAN(k, end), "");
+		for (last = end - 1; last > k && !mut_is(m, last, ",");)
+			last--;
+		if (last > k)
+			mut_edit(m, MUTANT_GROUP, MUT_SPAN(last, end), "");
+	}
+}
+
+static void
 mut_joins(struct mutants *m)
 {
 	static const char *const kinds[] = {"LEFT",  "RIGHT",	"FULL", "INNER",
@@ -466,6 +488,7 @@ mutants_all(struct mutants *m)
 	mut_names(m);
 	mut_subselects(m);
 	mut_writes(m);
+	mut_groups(m);
 	mut_joins(m);
 	mut_whole(m);
 	mut_tokens(m);

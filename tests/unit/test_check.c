@@ -538,6 +538,21 @@ test_a_value_at_another_place_is_refused(void **state)
 	limits = NULL;
 }
 
+/* A key that is no column of a grouped primary key's table makes more groups
+ * of what was one. */
+static void
+test_a_key_that_splits_groups_is_refused(void **state)
+{
+	refuses("select n, count(*) from visits group by n",
+		"select n, count(*) from clinic.visits WHERE "
+		"visits.clinic_id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid "
+		"group by n, visits.note");
+	refuses("select v.n, max(v.note) from visits v group by v.n",
+		"select v.n, max(v.note) from clinic.visits v WHERE "
+		"v.clinic_id OPERATOR(pg_catalog.=) $1::pg_catalog.uuid "
+		"group by v.n, v.note");
+}
+
 /* ORDER BY would mean the tenant instead of the column of that name. */
 static void
 test_a_name_for_the_tenant_that_is_added_is_refused(void **state)
@@ -561,6 +576,7 @@ main(void)
 			test_a_predicate_on_the_preserved_side_is_refused),
 		cmocka_unit_test(test_a_predicate_of_a_hidden_name_is_refused),
 		cmocka_unit_test(test_other_parameters_are_refused),
+		cmocka_unit_test(test_a_key_that_splits_groups_is_refused),
 		cmocka_unit_test(test_a_mask_is_not_passed_by_writing),
 		cmocka_unit_test(
 			test_what_the_rewriter_should_refuse_is_refused),
