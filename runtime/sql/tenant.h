@@ -47,7 +47,10 @@
  *     masked columns the "*" is a list of all columns, lunate_0.c,
  *     CAST(NULL AS type) AS c, or, with a condition,
  *     CASE WHEN (its text) THEN lunate_0.c END AS c.  "TABLE t" becomes
- *     "SELECT * FROM" and F1.
+ *     "SELECT * FROM" and F1.  A table that a column names by its schema is
+ *     refused here: a sub-select has none.  With a column list, the row as a
+ *     whole tells the names of the list (row_to_json), where a table tells
+ *     its own.
  *     When a SELECT is grouped by columns among which is the primary key of
  *     such a table, its other columns that are named in the select list,
  *     HAVING, ORDER BY, WINDOW or DISTINCT ON join the GROUP BY, at its end,
