@@ -58,7 +58,7 @@ M.as_b = {
     .. "readings on conflict (clinic_id, day, device) do update set value = $m",
   "insert into \"Größen\" (\"select\", wert) values ($m, 1.00) on conflict "
     .. "(clinic_id, \"select\") do update set wert = 2.00",
-  "merge into visits v using (values (1), ($m)) as s(k) on v.no = s.k when "
+  "merge into visits v using (values (0), ($m)) as s(k) on v.no = s.k when "
     .. "matched then update set note = 'of B'",
   "update lab_values set label = 'of B', val = -1.00 where k < $m",
 }
