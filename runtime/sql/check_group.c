@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * GROUP BY: as it was, and behind it columns of tables of this FROM whose
- * primary key it names, each once, and only those that are asked for where
- * only grouped ones may stand.  A key decides them, so the groups stay.
+ * GROUP BY: as it was, and behind it columns of tables of this FROM that became
+ * sub-selects and whose primary key it names, each once, and only those that
+ * are asked for where only grouped ones may stand.  A key decides them, so the
+ * groups stay.
  */
 #include "check_int.h"
 
@@ -37,16 +38,23 @@ find_var(const struct tree_node *from, const char *q)
 	return found != NULL ? found : find_var(tree_get(from, "rarg"), q);
 }
 
+static const struct tree_node *
+var_of(const struct tree_node *select, const char *q)
+{
+	const struct tree_node *var = NULL;
+
+	for (size_t i = 0; i < tree_len(select, "from_clause"); i++)
+		if (var == NULL)
+			var = find_var(tree_item(select, "from_clause", i), q);
+	return var;
+}
+
 static bool
 find_table(struct check *c, struct keyed *k, struct at at)
 {
-	const struct tree_node *var = NULL;
+	const struct tree_node *var = var_of(k->select, k->q);
 	struct named n;
 
-	for (size_t i = 0; i < tree_len(k->select, "from_clause"); i++)
-		if (var == NULL)
-			var = find_var(tree_item(k->select, "from_clause", i),
-				       k->q);
 	if (var == NULL || named_cte(var, at.ctes) ||
 	    named_find(c, var, &n) < 0)
 		return false;
@@ -128,10 +136,10 @@ has_key(const struct keyed *k)
 }
 
 static bool
-is_covered(struct check *c, const struct tree_node *select,
-	   const struct tree_node *ref, struct at at)
+is_covered(struct check *c, struct pair selects, const struct tree_node *ref,
+	   struct at at)
 {
-	struct keyed k = {.select = select};
+	struct keyed k = {.select = selects.a};
 	const char *column;
 
 	if (tree_kind(ref) != TREE_COLUMN_REF || tree_len(ref, "fields") != 2 ||
@@ -139,8 +147,8 @@ is_covered(struct check *c, const struct tree_node *select,
 		return false;
 	k.q = tree_str(tree_item(ref, "fields", 0), "sval");
 	column = tree_str(tree_item(ref, "fields", 1), "sval");
-	if (!find_table(c, &k, at) || !has_key(&k) || is_grouped(&k, column) ||
-	    !is_asked_for(&k, column))
+	if (var_of(selects.b, k.q) != NULL || !find_table(c, &k, at) ||
+	    !has_key(&k) || is_grouped(&k, column) || !is_asked_for(&k, column))
 		return false;
 	for (unsigned i = 0; i < k.world->ncolumns; i++)
 		if (strcmp(name_of(&k, i), column) == 0)
@@ -183,8 +191,7 @@ check_group(struct check *c, struct pair p, struct at at)
 			return check_fail(c, "its grouping sets are others");
 	}
 	for (size_t i = na; i < nb; i++)
-		if (!is_covered(c, p.a, tree_item(p.b, "group_clause", i),
-				at) ||
+		if (!is_covered(c, p, tree_item(p.b, "group_clause", i), at) ||
 		    is_twice(p.b, i, na))
 			return check_fail(c, "it is grouped by something else");
 	return 0;
