@@ -279,8 +279,13 @@ function Gen:windows(list)
     base[i] = item
   end
   self:count "window function"
-  for _ = 1, self.d:int(1, 2) do
+  for i = 1, self.d:int(1, 2) do
     local text, type, frame = window_call(self, base)
+    -- Of rows that are equal the first function may tell which comes first; a
+    -- second one that did so, too, in another order, would pair them by chance.
+    if i == 2 then
+      text, type, frame = self:pick { "rank()", "dense_rank()" }, "big", false
+    end
     local part, order = spec(self, base)
     local over
     if not self.window_clause and self:chance(0.25) then
@@ -291,8 +296,10 @@ function Gen:windows(list)
     else
       over = "(" .. part .. order .. (frame and self:pick(frames) or "") .. ")"
     end
-    local f = text:find "^count%(" or text:find "^sum" or text:find "^max"
-    local where = f and self:chance(0.2) and filter(self) or ""
+    -- A filter tells equal rows apart: only where all rows count.
+    local f = (text:find "^count%(" or text:find "^sum" or text:find "^max")
+      and over:find("unbounded preceding and unbounded following", 1, true)
+    local where = f and self:chance(0.5) and filter(self) or ""
     list[#list + 1] = { text = text .. where .. " over " .. over, type = type }
   end
 end
