@@ -37,6 +37,12 @@ describe("a command", function()
     assert.is_false(r.timeout)
   end)
 
+  it("leaves the file alone that it was told to write to", function()
+    local path = sh.tmpfile("before ", ".log")
+    sh.ok { "sh", "-c", "echo after", out = path }
+    assert.equal("before after\n", sh.read(path))
+  end)
+
   it("that takes too long is ended and said to have", function()
     local r = sh.run { "sleep", "1000", timeout = 0.05 }
     assert.is_true(r.timeout)

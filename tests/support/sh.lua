@@ -127,6 +127,7 @@ function M.spawn(opts)
   local self = setmetatable({ rest = "" }, Proc)
   self.out_path = opts.out or next_name(".out")
   self.err_path = opts.err or next_name(".err")
+  self.theirs = { [opts.out or 1] = true, [opts.err or 2] = true }
   local life, life_end = posix.pipe()
   local report, report_end = posix.pipe()
   local input = "/dev/null"
@@ -247,7 +248,7 @@ function M.run(opts)
     seconds = posix.now() - began,
   }
   for _, path in ipairs { p.out_path, p.err_path, p.in_path } do
-    os.remove(path)
+    if not p.theirs[path] then os.remove(path) end
   end
   return result
 end
