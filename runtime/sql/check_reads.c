@@ -13,6 +13,7 @@ struct way {
 	const struct named *n;
 	const char *table; /* its own name */
 	bool query;	   /* below a SELECT */
+	bool returning;	   /* below RETURNING: old and new are the target */
 	bool reads;
 };
 
@@ -29,6 +30,15 @@ sees(struct way *w, const char *column)
 	return 0;
 }
 
+static bool
+is_target(const struct way *w, const char *name)
+{
+	if (strcmp(name, w->table) == 0 || strcmp(name, w->n->alias) == 0)
+		return true;
+	return w->returning &&
+	       (strcmp(name, "old") == 0 || strcmp(name, "new") == 0);
+}
+
 /* A reference is the names before its last part, and that part. */
 static int
 sees_ref(struct way *w, const struct tree_node *ref)
@@ -42,17 +52,13 @@ sees_ref(struct way *w, const struct tree_node *ref)
 	const char *name = star ? NULL : tree_str(last, "sval");
 
 	if (of != NULL)
-		return strcmp(of, w->table) == 0 || strcmp(of, w->n->alias) == 0
-			       ? sees(w, name)
-			       : 0;
+		return is_target(w, of) ? sees(w, name) : 0;
 	if (star)
 		return w->query ? 0 : sees(w, NULL);
 	for (unsigned i = 0; i < w->n->world->ncolumns; i++)
 		if (strcmp(w->n->world->columns[i].name, name) == 0)
 			return sees(w, name);
-	return strcmp(name, w->table) == 0 || strcmp(name, w->n->alias) == 0
-		       ? sees(w, NULL)
-		       : 0;
+	return is_target(w, name) ? sees(w, NULL) : 0;
 }
 
 static int
@@ -107,6 +113,8 @@ check_reads(struct check *c, const struct named *n,
 	for (unsigned f = 0; f < tree_nfields(stmt); f++) {
 		bool skip = false;
 
+		w.returning = strcmp(tree_field(stmt, f), "returning_list") ==
+			      0;
 		for (size_t i = 0; i < sizeof(but) / sizeof(*but); i++)
 			skip |= strcmp(tree_field(stmt, f), but[i]) == 0;
 		for (size_t i = 0; !skip && i < tree_field_len(stmt, f); i++)

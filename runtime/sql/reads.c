@@ -8,6 +8,7 @@ struct reading {
 	const struct tree_node *stmt;
 	const char *table, *alias; /* names of the target */
 	bool *columns;
+	bool returning; /* what is looked at stands in RETURNING */
 	struct reads *out;
 };
 
@@ -44,9 +45,13 @@ is_star(const struct tree_node *ref)
 	return tree_kind(tree_item(ref, "fields", n - 1)) == TREE_A_STAR;
 }
 
+/* Since PostgreSQL 18 RETURNING knows the row as old and new, too. */
 static bool
 is_target(const struct reading *r, const char *name)
 {
+	if (r->returning &&
+	    (strcmp(name, "old") == 0 || strcmp(name, "new") == 0))
+		return true;
 	return strcmp(name, r->table) == 0 || strcmp(name, r->alias) == 0;
 }
 
@@ -134,6 +139,8 @@ reads_of(const struct world_table *t, const struct tree_node *stmt,
 	while (tree_walk_next(&w) != TREE_END) {
 		if (w.step != TREE_ENTER)
 			continue;
+		if (w.parent == stmt)
+			r.returning = strcmp(w.field, "returning_list") == 0;
 		if (apart(&r, &w))
 			tree_walk_skip(&w);
 		else if (w.kind == TREE_COLUMN_REF)

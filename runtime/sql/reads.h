@@ -6,7 +6,7 @@
  * the target does, one inside a sub-select too.  What stands in WITH, FROM,
  * USING, the source of MERGE or the query of an INSERT cannot see the target,
  * and does not count.  What conflicts (ON CONFLICT) is read, by its columns or
- * those of its constraint.
+ * those of its constraint.  In RETURNING old and new are the target, too.
  *
  * Memory: what is given lies in the arena.  Thread: any; keeps nothing.
  */
