@@ -269,6 +269,24 @@ guarded(const struct insert *in)
 					: in->ncolumns;
 }
 
+/* Nobody knows how many values a star is, so what stands behind it may be the
+ * value of any column. */
+static int
+no_star(struct check *c, const struct tree_node *value)
+{
+	const struct tree_node *last = NULL;
+
+	if (tree_has(value, "indirection"))
+		last = tree_item(value, "indirection",
+				 tree_len(value, "indirection") - 1);
+	else if (tree_has(value, "fields"))
+		last = tree_item(value, "fields",
+				 tree_len(value, "fields") - 1);
+	return last != NULL && tree_kind(last) == TREE_A_STAR
+		       ? check_fail(c, "a star is inserted")
+		       : 0;
+}
+
 #define KEYS_MAX 32
 
 static int
@@ -289,9 +307,12 @@ check_row(struct check *c, const struct insert *in, const struct row *r,
 		struct cell cell = {PAIR(value_of(r, r->list.a, k),
 					 value_of(r, r->list.b, k)),
 				    at};
-		int rc = k == guard ? one_cell(c, in, keys, &cell)
-				    : check_same(c, cell.p, at);
+		int rc = no_star(c, cell.p.a);
 
+		if (rc < 0)
+			return rc;
+		rc = k == guard ? one_cell(c, in, keys, &cell)
+				: check_same(c, cell.p, at);
 		if (rc < 0)
 			return rc;
 	}

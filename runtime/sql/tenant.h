@@ -98,9 +98,11 @@
  *     asked of it
  *
  * INSERT, the insert branch of MERGE included (a positional one gets its list
- * of columns first).  RAISE(T) = (pg_catalog.parse_ident(pg_catalog.concat(
- * '?', $n::pg_catalog.TYPE)))[1]::T, an error of routine parse_ident; the
- * function itself is refused to statements.  OWN = $n::pg_catalog.TYPE.
+ * of columns first).  What is inserted is named one by one: t.* and (row).*
+ * may be no value or many, and shift what stands behind them.  RAISE(T) =
+ * (pg_catalog.parse_ident(pg_catalog.concat('?', $n::pg_catalog.TYPE)))[1]::T,
+ * an error of routine parse_ident; the function itself is refused to
+ * statements.  OWN = $n::pg_catalog.TYPE.
  *
  * I1  by, column not given: it is added as the last one, and OWN as the last
  *     of every VALUES row or of the select list of every arm.

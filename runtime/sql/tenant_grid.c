@@ -15,6 +15,38 @@ grid_refuse(struct rewrite *rw, const struct grid *g, const char *what)
 		      g->t->rule->schema, g->t->rule->name, what);
 }
 
+/* ---- stars -------------------------------------------------------------- */
+
+/* t.* and (row).* are as many values as something has columns, none included:
+ * which value goes to which column would not be known. */
+static bool
+is_star(const struct tree_node *v)
+{
+	enum tree_kind k = tree_kind(v);
+	const char *parts = k == TREE_COLUMN_REF ? "fields" : "indirection";
+
+	return (k == TREE_COLUMN_REF || k == TREE_A_INDIRECTION) &&
+	       tree_kind(tree_item(v, parts, tree_len(v, parts) - 1)) ==
+		       TREE_A_STAR;
+}
+
+static int
+no_star(struct rewrite *rw, const struct grid *g, const struct tree_node *v)
+{
+	return is_star(v) ? grid_refuse(rw, g, "name the columns instead of *")
+			  : 0;
+}
+
+static bool
+has_star(const struct tree_node *select)
+{
+	for (size_t k = 0; k < tree_len(select, "target_list"); k++)
+		if (is_star(tree_get(tree_item(select, "target_list", k),
+				     "val")))
+			return true;
+	return false;
+}
+
 /* ---- the grid ----------------------------------------------------------- */
 
 static struct cell *
@@ -54,6 +86,8 @@ grid_values(struct rewrite *rw, struct grid *g, size_t open,
 		row[k].first = at;
 		row[k].last = i - 1;
 		row[k].node = tree_item(list, g->field, k);
+		if (no_star(rw, g, row[k].node) < 0)
+			return rw->e->code;
 		if (strcmp(tree_name(row[k].node), "SetToDefault") == 0)
 			row[k].node = NULL;
 		at = i + 1;
@@ -141,23 +175,6 @@ read_item(struct rewrite *rw, struct grid *g, const struct tree_node *select,
 	}
 	c->last = without_label(rw, item, end);
 	return 0;
-}
-
-static bool
-has_star(const struct tree_node *select)
-{
-	for (size_t k = 0; k < tree_len(select, "target_list"); k++) {
-		const struct tree_node *v = tree_get(
-			tree_item(select, "target_list", k), "val");
-		size_t n;
-
-		if (tree_kind(v) != TREE_COLUMN_REF)
-			continue;
-		n = tree_len(v, "fields");
-		if (tree_kind(tree_item(v, "fields", n - 1)) == TREE_A_STAR)
-			return true;
-	}
-	return false;
 }
 
 int

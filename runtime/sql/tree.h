@@ -39,6 +39,7 @@ struct tree_node;
 #define TREE_KINDS(X) \
 	X(A_CONST, a__const) \
 	X(A_EXPR, a__expr) \
+	X(A_INDIRECTION, a__indirection) \
 	X(A_STAR, a__star) \
 	X(BOOL_EXPR, bool_expr) \
 	X(COLUMN_REF, column_ref) \

@@ -103,29 +103,41 @@ use_target(struct using *u, const struct world_table *t,
 		use(u, t, TENANT_READ);
 }
 
-/* How many values the first row of a source has; 0: not known. */
+static bool
+is_star(const struct tree_node *v)
+{
+	enum tree_kind k = tree_kind(v);
+	const char *parts = k == TREE_COLUMN_REF ? "fields" : "indirection";
+
+	return (k == TREE_COLUMN_REF || k == TREE_A_INDIRECTION) &&
+	       tree_kind(tree_item(v, parts, tree_len(v, parts) - 1)) ==
+		       TREE_A_STAR;
+}
+
+/* How many values a list has; 0: not known, with t.* or (row).* in it. */
+static size_t
+list_width(const struct tree_node *n, const char *field)
+{
+	bool named = strcmp(field, "target_list") == 0;
+
+	for (size_t i = 0; i < tree_len(n, field); i++) {
+		const struct tree_node *v = tree_item(n, field, i);
+
+		if (is_star(named ? tree_get(v, "val") : v))
+			return 0;
+	}
+	return tree_len(n, field);
+}
+
+/* Those of the first row of a source. */
 static size_t
 width(const struct tree_node *source)
 {
-	size_t n;
-
 	while (tree_get(source, "larg") != NULL)
 		source = tree_get(source, "larg");
 	if (tree_len(source, "values_lists") > 0)
-		return tree_len(tree_get(source, "values_lists"), "items");
-	n = tree_len(source, "target_list");
-	for (size_t i = 0; i < n; i++) {
-		const struct tree_node *v = tree_get(
-			tree_item(source, "target_list", i), "val");
-		size_t k = tree_kind(v) == TREE_COLUMN_REF
-				   ? tree_len(v, "fields")
-				   : 0;
-
-		if (k > 0 &&
-		    tree_kind(tree_item(v, "fields", k - 1)) == TREE_A_STAR)
-			return 0;
-	}
-	return n;
+		return list_width(tree_get(source, "values_lists"), "items");
+	return list_width(source, "target_list");
 }
 
 static void
@@ -171,7 +183,7 @@ merge(struct using *u, const struct world_table *t, const struct tree_node *n)
 		else if (strcmp(does, "CMD_DELETE") == 0)
 			use(u, t, TENANT_DELETE);
 		else if (strcmp(does, "CMD_INSERT") == 0)
-			use_insert(u, t, b, tree_len(b, "values"));
+			use_insert(u, t, b, list_width(b, "values"));
 	}
 }
 

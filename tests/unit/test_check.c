@@ -494,6 +494,9 @@ test_what_the_rewriter_should_refuse_is_refused(void **state)
 		 "visits read under a mask"},
 		{"update visits set n = 1 returning *", "whole rows"},
 		{"delete from visits v where (v).note = 'x'", "a field"},
+		{"update visits set n = 1 returning old.note", "the row as it "
+							       "was"},
+		{"delete from visits returning old", "that row whole"},
 		{"insert into visits (id) values (null) returning note", "a "
 									 "new"},
 		{"insert into visits (id) values (null) on conflict (clinic_id,"

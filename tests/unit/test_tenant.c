@@ -236,6 +236,29 @@ test_a_tenant_that_is_given_is_compared(void **state)
 	      " END as c from " SUB("visits", ) " v");
 }
 
+/* A star may be no value or many: what was compared would become the value of
+ * another column, and another one the tenant. */
+static void
+test_a_star_does_not_shift_the_tenant_that_is_inserted(void **state)
+{
+	gives("insert into visits (n, clinic_id, note) select (c).*, $1::uuid, "
+	      "(z).* from codes c, (select) z",
+	      "form");
+	gives("insert into visits (n, clinic_id, id) values ((row(1, 'B')).*, "
+	      "$1, (row()).*)",
+	      "form");
+	gives("insert into visits select (c).* from codes c", "form");
+	gives("insert into items (n, visit_id, id) values ((row(1, 'B')).*, "
+	      "$1, (row()).*)",
+	      "form");
+	gives("insert into patients (name, id, note) values ((row(1, 'B')).*, "
+	      "$1, (row()).*)",
+	      "form");
+	gives("merge into visits v using codes c on true when not matched then "
+	      "insert (n, clinic_id, id) values (c.*, $1, (row()).*)",
+	      "form");
+}
+
 static void
 test_a_parent_is_proven(void **state)
 {
@@ -349,6 +372,8 @@ main(void)
 			test_what_members_share_goes_with_its_last_member),
 		cmocka_unit_test(test_the_tenant_is_filled_in),
 		cmocka_unit_test(test_a_tenant_that_is_given_is_compared),
+		cmocka_unit_test(
+			test_a_star_does_not_shift_the_tenant_that_is_inserted),
 		cmocka_unit_test(test_a_parent_is_proven),
 		cmocka_unit_test(test_a_member_is_added),
 		cmocka_unit_test(test_a_conflict_names_the_tenant),

@@ -87,6 +87,13 @@ test_columns_that_are_written_are_named(void **state)
 	     "insert visits(id,note)");
 	uses("insert into visits values ($1, $2, 3)",
 	     "insert visits(id,clinic_id,n)");
+	uses("insert into visits values ((row(1, 2, 3, 4)).*)",
+	     "insert visits(id,clinic_id,n,note)");
+	uses("insert into visits select (c).* from codes c",
+	     "insert visits(id,clinic_id,n,note); read codes");
+	uses("merge into visits v using codes c on true when not matched then "
+	     "insert values (c.*)",
+	     "read visits; insert visits(id,clinic_id,n,note); read codes");
 	uses("insert into visits select * from visits",
 	     "insert visits(id,clinic_id,n,note); read visits");
 	uses("update visits set (n, note) = (1, 'x'), n = 2",
@@ -106,6 +113,12 @@ test_a_target_is_read_when_a_column_of_it_is_named(void **state)
 	     "read visits; update visits(note)");
 	uses("update visits set n = n + 1", "read visits; update visits(n)");
 	uses("delete from visits", "delete visits");
+	uses("delete from visits returning old.id", /* PostgreSQL 18 */
+	     "read visits; delete visits");
+	uses("update visits set n = 1 returning (select new)",
+	     "read visits; update visits(n)");
+	uses("update visits set n = new.a from codes new", "update visits(n); "
+							   "read codes");
 	uses("delete from visits v returning v", "read visits; delete visits");
 	uses("insert into visits (id) values ($1) returning *",
 	     "read visits; insert visits(id)");
