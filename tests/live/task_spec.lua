@@ -9,13 +9,17 @@ local db
 setup(function() db = live.open(pg.database("task_spec")) end)
 teardown(live.close)
 
+-- How many statements with a mark run in the server.
+local function running(mark)
+  return db:one([[select count(*) as n from pg_stat_activity
+    where state = 'active' and query like $1
+    and pid <> pg_backend_pid()]], "%" .. mark .. "%").n
+end
+
 -- Nothing of ours that still runs in the server.
 local function nothing_runs(mark)
-  wait.until_(function()
-    return db:one([[select count(*) as n from pg_stat_activity
-      where state = 'active' and query like $1
-      and pid <> pg_backend_pid()]], "%" .. mark .. "%").n == 0
-  end, 10, "the end of " .. mark)
+  wait.until_(function() return running(mark) == 0 end, 10,
+    "the end of " .. mark)
 end
 
 describe("a task", function()
@@ -373,9 +377,10 @@ describe("a deadline", function()
   it("ends a wait for a connection", function()
     local one = live.open(pg.database("task_one"), { pool_max = 1 })
     local holder = lunate.spawn(function()
-      return one:query("select pg_sleep(60)")
+      return one:query("select pg_sleep(60) as held")
     end)
-    lunate.sleep(0.05)
+    wait.until_(function() return running "as held" == 1 end, 20,
+      "the connection is held")
     live.refused("deadline", lunate.deadline(0.05, function()
       return one:query("select 1")
     end))
