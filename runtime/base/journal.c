@@ -61,7 +61,7 @@ sync_folder(const char *folder)
 static int
 open_file(const char *path, bool *fresh)
 {
-	int flags = O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
+	int flags = O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
 	    fd = open(path, flags);
 
 	*fresh = false;
@@ -88,6 +88,18 @@ check_file(int fd, const char *path, struct err *e)
 		       path);
 }
 
+/* What a full disk cut off must not become the beginning of this line. */
+static int
+end_torn_line(int fd)
+{
+	off_t size = lseek(fd, 0, SEEK_END);
+	char last = '\n';
+
+	if (size < 0 || (size > 0 && pread(fd, &last, 1, size - 1) != 1))
+		return -1;
+	return last == '\n' || write(fd, "\n", 1) == 1 ? 0 : -1;
+}
+
 static int
 write_line(int fd, const char *line, size_t len)
 {
@@ -97,6 +109,8 @@ write_line(int fd, const char *line, size_t len)
 		errno = ENOSPC;
 		return -1;
 	}
+	if (end_torn_line(fd) < 0)
+		return -1;
 	do
 		n = write(fd, line, len);
 	while (n < 0 && errno == EINTR);

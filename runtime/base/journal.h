@@ -7,6 +7,8 @@
  * 0600, and nobody else may read it: it holds what is nobody's business.  Its
  * folder is made, of mode 0700, when there is none.
  *
+ * What was cut off, by a full disk or a crash, is ended before the next line.
+ *
  * Thread: any; it blocks for as long as the disk takes, so not on a loop.
  * Processes may append to one file: lines do not mix.
  */

@@ -110,6 +110,23 @@ test_a_full_disk_is_told(void **state)
 	refused("No space");
 }
 
+/* The record of an emergency was the end of a line that was none. */
+static void
+test_a_line_does_not_go_on_where_another_was_cut_off(void **state)
+{
+	struct err e;
+	FILE *f;
+
+	assert_int_equal(append("one\n", &e), 0);
+	f = fopen(path, "a");
+	assert_non_null(f);
+	assert_int_equal(fputs("{\"opening\":", f) < 0, 0);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(append("two\n", &e), 0);
+	assert_int_equal(append("three\n", &e), 0);
+	holds("one\n{\"opening\":\ntwo\nthree\n");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int
@@ -120,6 +137,7 @@ main(void)
 		T(test_a_file_that_others_can_read_is_refused),
 		T(test_a_link_or_a_folder_in_its_place_is_refused),
 		T(test_a_full_disk_is_told),
+		T(test_a_line_does_not_go_on_where_another_was_cut_off),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
