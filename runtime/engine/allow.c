@@ -44,12 +44,14 @@ limit_of(const struct access_rate *r)
 	return (struct rate_limit){r->name, r->operations, r->window_ms * 1000};
 }
 
-/* Whose operations a limit counts: the user's (those without one are one
- * another's), or those of each clinic of the context. */
+/* Whose operations a limit counts: the user's, or those of each clinic of the
+ * context; those without one are one another's. */
 static unsigned
 owners(const struct op *op, const struct access_rate *r)
 {
-	return r->per_user ? 1 : op->context->ntenants;
+	unsigned n = op->context->ntenants;
+
+	return r->per_user || n == 0 ? 1 : n;
 }
 
 static struct rate_owner
@@ -57,6 +59,8 @@ owner(const struct op *op, const struct access_rate *r, unsigned i)
 {
 	const struct context *c = op->context;
 
+	if (!r->per_user && c->ntenants == 0)
+		return (struct rate_owner){"", 0};
 	if (!r->per_user)
 		return (struct rate_owner){c->tenants[i].id, c->tenants[i].len};
 	return (struct rate_owner){c->user != NULL ? c->user : "",

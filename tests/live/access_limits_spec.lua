@@ -37,6 +37,17 @@ describe("a limit of operations", function()
     assert.equal(1, db:one("select 1 as n").n)
   end)
 
+  it("counts what is asked without a clinic, too", function()
+    open(LIMITED)
+    db:with_context({ user = "u" }, function(c)
+      for _ = 1, 3 do
+        assert(c:query("select * from codes"))
+      end
+      live.says(live.refused("denied", c:query("select * from codes")), "rate")
+    end)
+    assert(read "x")
+  end)
+
   it("keeps its count through a reload that leaves it as it is", function()
     open(LIMITED)
     for _ = 1, 3 do
