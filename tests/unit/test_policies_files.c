@@ -268,7 +268,7 @@ a_file_that_is_removed_and_made_anew_is_obeyed(void **state)
 	assert_int_equal(unlink(path_of("p/isolation.lua")), 0);
 	put("p/isolation.lua", TWO);
 	becomes(2);
-	assert_int_equal(generation(), 3);
+	assert_false(is_broken());
 }
 
 static void
