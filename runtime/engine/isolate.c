@@ -35,14 +35,21 @@ epoch_of(const struct op *op)
 
 /* ---- which rules ------------------------------------------------------- */
 
-/* The schema that a transaction may go by: as it is, or as its last statement
- * knew it. */
+/* The schema that a transaction may go by: as it is, or, while that or what the
+ * database keeps under it is not known, as its last statement knew it. */
 static struct catalog_snapshot *
-schema_of(const struct op *op)
+schema_of(const struct op *op, struct rules *r)
 {
-	struct catalog_snapshot *now = catalog_current(op->w->catalog);
+	struct catalog_snapshot *now = catalog_current(op->w->catalog), *was;
 
-	return now != NULL || !has_connection(op) ? now : op->tx->snapshot;
+	was = has_connection(op) ? op->tx->snapshot : NULL;
+	if (was == NULL || was == now)
+		return now;
+	if (now != NULL && (r->isolation.state != ISOLATION_ON ||
+			    barrier_known(op->w->barrier, r,
+					  catalog_snapshot_epoch(now)) != NULL))
+		return now;
+	return was;
 }
 
 struct rules *
@@ -55,7 +62,7 @@ op_rules(struct op *op)
 	    op->tx->rules == r || r->isolation.state != ISOLATION_ON ||
 	    op->tx->rules->isolation.state != ISOLATION_ON)
 		return r;
-	s = schema_of(op);
+	s = schema_of(op, r);
 	if (s == NULL ||
 	    barrier_known(op->w->barrier, r, catalog_snapshot_epoch(s)) != NULL)
 		return r;
@@ -282,11 +289,11 @@ scoped_for(struct op *op, const struct scope_ask *ask)
 	if (p != NULL && p->scoped != NULL && scoped_fits(p->scoped, ask))
 		return p->scoped;
 	s = scope_get(op->w->scope, ask);
-	if (p != NULL) {
-		if (p->scoped != NULL)
-			scoped_unpin(&p->scoped);
-		p->scoped = scoped_pin(s);
-	}
+	if (p == NULL || s->err.code != 0)
+		return s;
+	if (p->scoped != NULL)
+		scoped_unpin(&p->scoped);
+	p->scoped = scoped_pin(s);
 	return s;
 }
 
@@ -371,7 +378,12 @@ op_need_catalog(struct op *op)
 {
 	struct err e;
 
-	if (take_schema(op, schema_of(op)))
+	/* What was decided of it by one schema is done by that one. */
+	if (op->permit != NULL || op->scoped != NULL) {
+		catalog_need(op->w->catalog);
+		return NEXT;
+	}
+	if (take_schema(op, schema_of(op, op->rules)))
 		return NEXT;
 	if (op->looks < LOOKS) {
 		op->looks++;
@@ -386,25 +398,54 @@ op_need_catalog(struct op *op)
 	return op_refuse(op, &e);
 }
 
+/* What the database keeps of the rules, *closed. */
+static enum next
+need_barrier(struct op *op, struct closed **closed)
+{
+	struct barrier *b = op->w->barrier;
+
+	*closed = has_connection(op)
+			  ? barrier_known(b, op->rules, epoch_of(op))
+			  : barrier_closed(b, op->rules, epoch_of(op));
+	if (*closed != NULL)
+		return NEXT;
+	if (op->looks < LOOKS)
+		return wait_barrier(op);
+	return op_refuse(op, barrier_err(b));
+}
+
 /* The schema is known; what the database keeps of the rules has to be, too. */
 static enum next
 scope_known(struct op *op)
 {
-	struct closed *closed = NULL;
+	struct closed *closed;
+	enum next n;
 
 	if (op->rules->isolation.state == ISOLATION_CLOSED)
 		return scope_it(op, NULL);
 	op_look_out(op);
 	op->era = barrier_era(op->w->barrier);
-	closed = has_connection(op) ? barrier_known(op->w->barrier, op->rules,
-						    epoch_of(op))
-				    : barrier_closed(op->w->barrier, op->rules,
-						     epoch_of(op));
-	if (closed != NULL)
-		return scope_it(op, closed);
-	if (op->looks < LOOKS)
-		return wait_barrier(op);
-	return op_refuse(op, barrier_err(op->w->barrier));
+	n = need_barrier(op, &closed);
+	return n == NEXT ? scope_it(op, closed) : n;
+}
+
+/* A savepoint that comes first takes the connection for all that follows, and
+ * what that goes by may not have to be asked for behind it. */
+static enum next
+pass_control(struct op *op)
+{
+	struct closed *closed;
+	enum next n = NEXT;
+
+	if (op->tx != NULL && !has_connection(op) &&
+	    op->rules->isolation.state == ISOLATION_ON) {
+		n = op_need_catalog(op);
+		if (n == NEXT)
+			n = need_barrier(op, &closed);
+	}
+	if (n == NEXT)
+		op_look_out(op);
+	return n;
 }
 
 enum next
@@ -415,10 +456,8 @@ op_scope(struct op *op)
 	if (is_nobodys(op))
 		return NEXT;
 	op->bound = true;
-	if (is_control(op)) {
-		op_look_out(op);
-		return NEXT;
-	}
+	if (is_control(op))
+		return pass_control(op);
 	n = op_tx_lives(op);
 	if (n == NEXT)
 		n = op_need_catalog(op);

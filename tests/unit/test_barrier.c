@@ -7,11 +7,13 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "access.h"
 #include "barrier.h"
 #include "closed.h"
 #include "egress_map.h"
 #include "rls_world.h"
 #include "runtime.h"
+#include "tx.h"
 
 static struct loop *loop;
 static struct runtime *rt;
@@ -46,7 +48,7 @@ turns(void)
 }
 
 static void
-begin(void)
+begin_with(int connections)
 {
 	struct catalog_wait wait;
 	struct config c;
@@ -63,6 +65,7 @@ begin(void)
 	assert_int_equal(config_set(&c, "schema", "h", &e), 0);
 	assert_int_equal(config_set(&c, "log_level", "error", &e), 0);
 	assert_int_equal(config_set_number(&c, "pool_min", 0, &e), 0);
+	assert_int_equal(config_set_number(&c, "pool_max", connections, &e), 0);
 	assert_int_equal(config_set_number(&c, "acquire_timeout", 300, &e), 0);
 	assert_int_equal(config_check(&c, NULL, &e), 0);
 	assert_int_equal(runtime_open(&rt, &c, loop, &e), 0);
@@ -75,6 +78,12 @@ begin(void)
 		loop_turn(loop, 0.02);
 	assert_true(catalog_loaded(w->catalog));
 	answered = 0;
+}
+
+static void
+begin(void)
+{
+	begin_with(2);
 }
 
 static void
@@ -259,6 +268,140 @@ the_map_of_tenant_columns_is_one_for_a_generation(void **state)
 	end();
 }
 
+/* ---- operations ---------------------------------------------------------- */
+
+static struct {
+	struct op op;
+	int calls, code;
+	uint64_t epoch; /* of the schema it went by */
+	char why[600];
+} last;
+
+static void
+on_done(struct op *op)
+{
+	last.calls++;
+	last.code = op->err.code;
+	snprintf(last.why, sizeof(last.why), "%s", op->err.text);
+	if (op->snapshot != NULL)
+		last.epoch = catalog_snapshot_epoch(op->snapshot);
+	op_fini(op);
+}
+
+static void
+start(struct tx *t, const char *sql, unsigned flags)
+{
+	memset(&last, 0, sizeof(last));
+	op_init(&last.op, w);
+	last.op.sql = sql;
+	last.op.len = strlen(sql);
+	last.op.tx = t;
+	last.op.flags = flags;
+	last.op.done = on_done;
+	op_start(&last.op);
+}
+
+static void
+wait_done(void)
+{
+	while (last.calls == 0)
+		loop_turn(loop, 0.02);
+	if (last.code != 0)
+		fail_msg("%s", last.why);
+}
+
+static void
+run(struct tx *t, const char *sql, unsigned flags)
+{
+	start(t, sql, flags);
+	wait_done();
+}
+
+static void
+open_tx(struct tx *t)
+{
+	const struct tx_options o = {.mode = POOL_WRITE, .site = "test:1"};
+	struct err e;
+
+	assert_int_equal(tx_init(t, w, &o, &e), 0);
+}
+
+static void
+a_transaction_that_begins_with_a_savepoint_never_waits_for_itself(void **state)
+{
+	struct rules *r;
+	struct tx t;
+
+	begin_with(1);
+	r = make(ISOLATION_BOTH);
+	assert_null(known(r));
+	open_tx(&t);
+	run(&t, "SAVEPOINT lunate_1", OP_INTERNAL);
+	assert_non_null(known(r));
+	run(&t, "select 1", 0);
+	tx_end(&t);
+	rules_unpin(&r);
+	end();
+}
+
+/* The new schema is loaded, and then there is no connection to ask what the
+ * database keeps under it. */
+static void
+a_transaction_goes_by_the_schema_whose_policies_are_known(void **state)
+{
+	struct catalog_wait wait;
+	struct rules *r;
+	struct tx t, hog;
+
+	begin_with(2);
+	r = make(ISOLATION_BOTH);
+	assert_non_null(ask(r));
+	open_tx(&t);
+	run(&t, "select 1", 0);
+	catalog_changed(w->catalog);
+	answered = 0;
+	catalog_wait_init(&wait);
+	catalog_wait(w->catalog, &wait, on_known, NULL);
+	while (answered == 0)
+		loop_turn(loop, 0.02);
+	assert_true(catalog_loaded(w->catalog));
+	open_tx(&hog);
+	run(&hog, "select 1", OP_PROBE);
+	assert_null(known(r));
+	run(&t, "select 1", 0);
+	assert_int_not_equal(last.epoch, catalog_epoch(w->catalog));
+	tx_end(&hog);
+	turns();
+	assert_non_null(known(r));
+	run(&t, "select 1", 0);
+	assert_int_equal(last.epoch, catalog_epoch(w->catalog));
+	tx_end(&t);
+	rules_unpin(&r);
+	end();
+}
+
+static void
+what_access_rules_allowed_is_done_by_the_schema_they_saw(void **state)
+{
+	static const struct access_rules access;
+	struct rules *r = rules_new();
+	uint64_t epoch;
+
+	begin();
+	r->isolation = (struct isolation_rules){.state = ISOLATION_ON,
+						.mode = ISOLATION_BOTH,
+						.tables = &rls_rules};
+	r->access = &access;
+	rules_publish(&rt->rules, r);
+	epoch = catalog_epoch(w->catalog);
+	start(NULL, "select 1", 0); /* allowed, and waits for the barrier */
+	assert_non_null(last.op.permit);
+	catalog_changed(w->catalog);
+	wait_done();
+	assert_int_equal(last.epoch, epoch);
+	end();
+}
+
 int
 main(void)
 {
@@ -274,6 +417,12 @@ main(void)
 			without_a_server_the_reason_is_told_and_nothing_known),
 		cmocka_unit_test(
 			the_map_of_tenant_columns_is_one_for_a_generation),
+		cmocka_unit_test(
+			a_transaction_that_begins_with_a_savepoint_never_waits_for_itself),
+		cmocka_unit_test(
+			a_transaction_goes_by_the_schema_whose_policies_are_known),
+		cmocka_unit_test(
+			what_access_rules_allowed_is_done_by_the_schema_they_saw),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, rls_end);
