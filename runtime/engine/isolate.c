@@ -429,6 +429,16 @@ scope_known(struct op *op)
 	return n == NEXT ? scope_it(op, closed) : n;
 }
 
+/* More rows of tables, by rules that are gone. */
+static enum next
+refuse_cursor(struct op *op)
+{
+	struct err e;
+
+	refuse(&e, REFUSE_CLOSED, "%s", op->rules->isolation.closed);
+	return op_refuse(op, &e);
+}
+
 /* A savepoint that comes first takes the connection for all that follows, and
  * what that goes by may not have to be asked for behind it. */
 static enum next
@@ -437,6 +447,9 @@ pass_control(struct op *op)
 	struct closed *closed;
 	enum next n = NEXT;
 
+	if (op->rules->isolation.state == ISOLATION_CLOSED &&
+	    op->stmt->kind == STMT_CURSOR)
+		return refuse_cursor(op);
 	if (op->tx != NULL && !has_connection(op) &&
 	    op->rules->isolation.state == ISOLATION_ON) {
 		n = op_need_catalog(op);

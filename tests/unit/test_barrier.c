@@ -302,10 +302,16 @@ start(struct tx *t, const char *sql, unsigned flags)
 }
 
 static void
-wait_done(void)
+wait_end(void)
 {
 	while (last.calls == 0)
 		loop_turn(loop, 0.02);
+}
+
+static void
+wait_done(void)
+{
+	wait_end();
 	if (last.code != 0)
 		fail_msg("%s", last.why);
 }
@@ -402,6 +408,30 @@ what_access_rules_allowed_is_done_by_the_schema_they_saw(void **state)
 	end();
 }
 
+static void
+no_cursor_gives_rows_when_tables_were_closed_behind_it(void **state)
+{
+	static const char declare[] = "DECLARE c CURSOR FOR select 1";
+	struct rules *r, *closed = rules_new();
+	struct tx t;
+
+	begin();
+	r = make(ISOLATION_BOTH);
+	open_tx(&t);
+	run(&t, declare, OP_INTERNAL);
+	run(&t, "FETCH FORWARD 1 FROM c", OP_INTERNAL);
+	closed->isolation = (struct isolation_rules){
+		.state = ISOLATION_CLOSED, .closed = "broken for too long"};
+	rules_publish(&rt->rules, closed);
+	start(&t, "FETCH FORWARD 1 FROM c", OP_INTERNAL);
+	wait_end();
+	assert_int_equal(last.code, LUNATE_EDENIED);
+	assert_non_null(strstr(last.why, "broken for too long"));
+	tx_end(&t);
+	rules_unpin(&r);
+	end();
+}
+
 int
 main(void)
 {
@@ -423,6 +453,8 @@ main(void)
 			a_transaction_goes_by_the_schema_whose_policies_are_known),
 		cmocka_unit_test(
 			what_access_rules_allowed_is_done_by_the_schema_they_saw),
+		cmocka_unit_test(
+			no_cursor_gives_rows_when_tables_were_closed_behind_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, rls_end);
