@@ -106,6 +106,34 @@ barrier_wider(const struct isolation_rules *old,
 }
 
 static bool
+covers(const struct isolation_accept *old, const struct isolation_accept *new)
+{
+	return strcmp(old->lint, new->lint) == 0 &&
+	       (old->name == NULL ||
+		(same(old->schema, new->schema) && same(old->name, new->name)));
+}
+
+/* What is accepted closes nothing any more. */
+static bool
+accepts_wider(const struct isolation_rules *old,
+	      const struct isolation_rules *new, struct err *why)
+{
+	for (unsigned i = 0; i < new->naccepted; i++) {
+		const struct isolation_accept *a = &new->accepted[i];
+		bool covered = false;
+
+		for (unsigned k = 0; k < old->naccepted && !covered; k++)
+			covered = covers(&old->accepted[k], a);
+		if (!covered)
+			return wider(why,
+				     "accept \"%s\" is new, so it closes "
+				     "nothing any more",
+				     a->lint);
+	}
+	return false;
+}
+
+static bool
 isolation_wider(const struct isolation_rules *old,
 		const struct isolation_rules *new, struct err *why)
 {
@@ -117,7 +145,7 @@ isolation_wider(const struct isolation_rules *old,
 		return wider(why, "tables were closed, and have rules now");
 	if (old->tables->type != new->tables->type)
 		return wider(why, "tenant: another type");
-	if (barrier_wider(old, new, why) ||
+	if (barrier_wider(old, new, why) || accepts_wider(old, new, why) ||
 	    functions_wider(old->tables, new->tables, why))
 		return true;
 	for (unsigned i = 0; i < new->tables->ntables; i++)

@@ -7,7 +7,8 @@
  *
  *	isolation.lua  narrower: a table without its rule, write = "never",
  *	               fewer functions added, more removed, mode "both", a seal,
- *	               a canary where there was none, detail hidden, no file
+ *	               a canary where there was none, detail hidden, fewer
+ *	               checks of the database accepted, no file
  *	access.lua     narrower: the file is new; fewer permits and emergencies,
  *	               more forbids and limits, each compared by what it says
  *	               and not by its name or place; a new role that inherits

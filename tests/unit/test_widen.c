@@ -163,6 +163,23 @@ less_of_a_barrier_is_wider(void **state)
 	narrower(iso(TENANT A "errors { detail = 'show' }"), iso(TENANT A));
 }
 
+#define ACCEPT(what) "accept 'column-nullable' { " what "why = 'w' }\n"
+
+static void
+what_is_accepted_of_the_database_is_wider(void **state)
+{
+	const char *all = TENANT A B ACCEPT(""),
+		   *one = TENANT A B ACCEPT("table = 'a', ");
+
+	wider(iso(TENANT A B), iso(one), "column-nullable");
+	wider(iso(one), iso(all), "column-nullable");
+	wider(iso(one), iso(TENANT A B ACCEPT("table = 'b', ")), "accept");
+	narrower(iso(all), iso(one));
+	narrower(iso(one), iso(TENANT A B));
+	narrower(iso(one),
+		 iso("-- words\n" TENANT A B ACCEPT("table = 'a', ")));
+}
+
 /* ---- access -------------------------------------------------------------- */
 
 #define READ(role, table)                             \
@@ -303,6 +320,7 @@ main(void)
 		T(writing_may_be_taken_away),
 		T(functions_may_be_taken_away),
 		T(less_of_a_barrier_is_wider),
+		T(what_is_accepted_of_the_database_is_wider),
 		T(access_that_is_new_takes_away_and_one_that_goes_gives),
 		T(permits_are_compared_by_what_they_say),
 		T(forbids_may_only_come),
