@@ -20,7 +20,7 @@ struct job {
 	struct crew_job crew;
 	struct list link; /* in the list of its ctl_policy */
 	struct ctl_policy *of;
-	struct policies *policies;
+	struct policies *policies; /* pinned until its work is done */
 	struct shadow *shadow;
 	work_fn *run;
 	uint64_t peer, number; /* of use and accept */
@@ -104,6 +104,7 @@ work(struct crew_job *crew)
 	struct job *j = CONTAINER_OF(crew, struct job, crew);
 
 	j->result = j->run(j);
+	policies_unpin(&j->policies);
 }
 
 static void
@@ -111,6 +112,8 @@ drop(struct crew_job *crew)
 {
 	struct job *j = CONTAINER_OF(crew, struct job, crew);
 
+	if (j->policies != NULL)
+		policies_unpin(&j->policies);
 	json_decref(j->result);
 	json_decref(j->id);
 	json_decref(j->tables);
@@ -144,7 +147,7 @@ submit(struct ctl_policy *c, const struct ctl_policy_ask *ask, struct job *j)
 	crew_job_init(&j->crew, c->loop, work, done);
 	j->crew.drop = drop;
 	j->of = c;
-	j->policies = c->rt->policies;
+	j->policies = policies_pin(c->rt->policies);
 	j->shadow = &c->rt->shadow;
 	j->peer = ask->peer;
 	j->id = json_incref(ask->id);
@@ -271,6 +274,8 @@ ctl_policy_end(struct ctl_policy *c)
 
 		list_remove(&j->link);
 		j->of = NULL;
-		crew_abandon(c->rt->crew, &j->crew);
+		/* False: its work is over, and its letter may get lost. */
+		if (!crew_abandon(c->rt->crew, &j->crew) && j->policies != NULL)
+			policies_unpin(&j->policies);
 	}
 }

@@ -429,6 +429,7 @@ free_policies(struct policies *p)
 		watchdog_free(&p->dog);
 	rules_unpin(&p->base);
 	pthread_mutex_destroy(&p->lock);
+	pthread_cond_destroy(&p->unused);
 	pthread_mutex_destroy(&p->strikes_lock);
 	mem_free(p->folder);
 	mem_free(p->schema);
@@ -457,6 +458,7 @@ policies_open(struct policies **out, const struct policies_opts *opts,
 	p->wanted = opts->workers > 0 ? opts->workers : 1;
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_mutex_init(&p->strikes_lock, NULL);
+	pthread_cond_init(&p->unused, NULL);
 	err_clear(e);
 	if (watchdog_new(&p->dog, e) < 0 || refresh(p, true, "start", e) < 0 ||
 	    start(p, e) < 0) {
@@ -467,11 +469,44 @@ policies_open(struct policies **out, const struct policies_opts *opts,
 	return 0;
 }
 
+struct policies *
+policies_pin(struct policies *p)
+{
+	OBJ_CHECK(p, POLICIES_MAGIC);
+	pthread_mutex_lock(&p->strikes_lock);
+	p->users++;
+	pthread_mutex_unlock(&p->strikes_lock);
+	return p;
+}
+
+void
+policies_unpin(struct policies **pp)
+{
+	struct policies *p = *pp;
+
+	OBJ_CHECK(p, POLICIES_MAGIC);
+	*pp = NULL;
+	pthread_mutex_lock(&p->strikes_lock);
+	if (--p->users == 0)
+		pthread_cond_signal(&p->unused);
+	pthread_mutex_unlock(&p->strikes_lock);
+}
+
+static void
+wait_for_users(struct policies *p)
+{
+	pthread_mutex_lock(&p->strikes_lock);
+	while (p->users > 0)
+		pthread_cond_wait(&p->unused, &p->strikes_lock);
+	pthread_mutex_unlock(&p->strikes_lock);
+}
+
 void
 policies_close(struct policies **pp)
 {
 	struct policies *p;
 
+	wait_for_users(*pp);
 	OBJ_TAKE(p, pp, POLICIES_MAGIC);
 	loop_post(p->loop, &p->stop);
 	pthread_join(p->thread, NULL);

@@ -116,6 +116,11 @@ void policies_failed(struct policies *p, uint64_t generation, unsigned file);
  * broken is null or the error's text. */
 json_t *policies_json(struct policies *p);
 
+/* For work on another thread that may last longer than whoever asked for it:
+ * policies_close() waits for its end. */
+struct policies *policies_pin(struct policies *p);
+void policies_unpin(struct policies **pp);
+
 void policies_close(struct policies **pp);
 
 #endif

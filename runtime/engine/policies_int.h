@@ -79,9 +79,11 @@ struct policies {
 
 	pthread_mutex_t strikes_lock; /* of what follows; never waits long */
 	struct strikes strikes;
-	uint64_t counted; /* the generation whose failures count */
-	unsigned out;	  /* files that failed too often, a bit each */
-	bool posted;	  /* the letter `back` is on its way */
+	uint64_t counted;      /* the generation whose failures count */
+	unsigned out;	       /* files that failed too often, a bit each */
+	bool posted;	       /* the letter `back` is on its way */
+	unsigned users;	       /* policies_pin() */
+	pthread_cond_t unused; /* users became 0 */
 
 	/* of the thread alone */
 	pthread_t thread;

@@ -180,6 +180,32 @@ many_generations_leave_the_last_ones(void **state)
 	json_decref(all);
 }
 
+/* A comparison, say, that lasts longer than whoever asked for it. */
+static void *
+work_long(void *arg)
+{
+	struct policies *p = arg;
+
+	usleep(50000);
+	json_decref(policies_json(p));
+	policies_unpin(&p);
+	return NULL;
+}
+
+static void
+closing_waits_for_work_that_is_under_way(void **state)
+{
+	pthread_t thread;
+
+	save("isolation.lua", ONE);
+	opens();
+	assert_int_equal(pthread_create(&thread, NULL, work_long,
+					policies_pin(policies)),
+			 0);
+	policies_close(&policies);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int
@@ -197,6 +223,7 @@ main(void)
 		T(no_isolation_file_is_closed),
 		T(what_is_not_held_is_not_promised),
 		T(many_generations_leave_the_last_ones),
+		T(closing_waits_for_work_that_is_under_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
