@@ -246,6 +246,7 @@ take(struct barrier *b, const struct question *q)
 			     .era = q->era,
 			     .used = ++b->clock,
 			     .asked_us = loop_now_us(b->w->loop)};
+	err_clear(&b->err);
 	tell(b, q->rules, closed);
 }
 

@@ -70,7 +70,8 @@ void barrier_wait_init(struct barrier_wait *w);
 void barrier_wait(struct barrier *b, struct barrier_wait *w);
 void barrier_unwait(struct barrier_wait *w);
 
-/* Why nothing is known, after a wait that gave nothing. */
+/* Why nothing is known, after a wait that gave nothing; code 0: there was an
+ * answer, to another question. */
 const struct err *barrier_err(const struct barrier *b);
 
 /* Connections were made, or lost. */

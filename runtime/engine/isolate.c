@@ -398,6 +398,21 @@ op_need_catalog(struct op *op)
 	return op_refuse(op, &e);
 }
 
+/* Each time it was asked, the question was another one when the answer came, or
+ * there was none. */
+static enum next
+refuse_unknown(struct op *op)
+{
+	const struct err *why = barrier_err(op->w->barrier);
+
+	return why->code != 0
+		       ? op_refuse(op, why)
+		       : op_refuse_code(op, LUNATE_ELOST,
+					"what the database keeps of the "
+					"policies changed again and again "
+					"while it was asked; nothing was done");
+}
+
 /* What the database keeps of the rules, *closed. */
 static enum next
 need_barrier(struct op *op, struct closed **closed)
@@ -411,7 +426,7 @@ need_barrier(struct op *op, struct closed **closed)
 		return NEXT;
 	if (op->looks < LOOKS)
 		return wait_barrier(op);
-	return op_refuse(op, barrier_err(b));
+	return refuse_unknown(op);
 }
 
 /* The schema is known; what the database keeps of the rules has to be, too. */

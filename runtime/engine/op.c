@@ -18,6 +18,7 @@
 enum next
 op_refuse(struct op *op, const struct err *e)
 {
+	assert(e->code != 0); /* it would be told that it was done */
 	op->err = *e;
 	return END;
 }

@@ -289,7 +289,7 @@ on_done(struct op *op)
 }
 
 static void
-start(struct tx *t, const char *sql, unsigned flags)
+prepare(struct tx *t, const char *sql, unsigned flags)
 {
 	memset(&last, 0, sizeof(last));
 	op_init(&last.op, w);
@@ -298,6 +298,12 @@ start(struct tx *t, const char *sql, unsigned flags)
 	last.op.tx = t;
 	last.op.flags = flags;
 	last.op.done = on_done;
+}
+
+static void
+start(struct tx *t, const char *sql, unsigned flags)
+{
+	prepare(t, sql, flags);
 	op_start(&last.op);
 }
 
@@ -432,6 +438,25 @@ no_cursor_gives_rows_when_tables_were_closed_behind_it(void **state)
 	end();
 }
 
+/* The schema changed each time when the answer came. */
+static void
+who_waited_too_often_is_refused_and_not_told_that_it_was_done(void **state)
+{
+	struct rules *r;
+
+	begin();
+	r = make(ISOLATION_BOTH);
+	assert_int_equal(barrier_err(b)->code, 0);
+	prepare(NULL, "select 1", 0);
+	last.op.looks = 100;
+	op_start(&last.op);
+	wait_end();
+	assert_int_equal(last.code, LUNATE_ELOST);
+	assert_non_null(strstr(last.why, "nothing was done"));
+	rules_unpin(&r);
+	end();
+}
+
 int
 main(void)
 {
@@ -455,6 +480,8 @@ main(void)
 			what_access_rules_allowed_is_done_by_the_schema_they_saw),
 		cmocka_unit_test(
 			no_cursor_gives_rows_when_tables_were_closed_behind_it),
+		cmocka_unit_test(
+			who_waited_too_often_is_refused_and_not_told_that_it_was_done),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, rls_end);
