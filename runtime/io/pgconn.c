@@ -64,29 +64,49 @@ pgconn_die(struct pgconn *c, enum err_code code, const char *text)
 	c->owner.on_state(c, c->owner.arg);
 }
 
+/* Answers that came before libpq closed the socket still count. */
+static bool
+has_rest(const struct pgconn *c)
+{
+	return c->state != PGCONN_CONNECTING && c->copy == NULL &&
+	       PQsocket(c->pg) < 0;
+}
+
 static void
 die_now(struct loop_job *job)
 {
 	struct pgconn *c = CONTAINER_OF(job, struct pgconn, dying);
 
+	if (has_rest(c) && !pgread_drain(c))
+		return;
 	pgconn_die(c, c->err.code, "");
 }
 
+/* libpq may have closed the socket, and the next connection may get its number
+ * and close it, too, before this one has ended: libev takes a watcher of a
+ * closed one for a fault of the program. */
 void
 pgconn_die_soon(struct pgconn *c, enum err_code code, const char *text)
 {
 	set_reason(c, code, text);
+	ev_io_stop(loop_ev(c->loop), &c->reader);
+	ev_io_stop(loop_ev(c->loop), &c->writer);
 	loop_defer(c->loop, LOOP_TASKS, &c->dying);
 }
 
-/* Arms what the state wants: always read, write while libpq has a rest. */
+/* Arms what the state wants: always read, write while libpq has a rest.  What
+ * cannot be written makes libpq read, and at the end of the stream close the
+ * socket, without a word of it here. */
 void
 pgconn_watch(struct pgconn *c)
 {
 	struct ev_loop *ev = loop_ev(c->loop);
-	int rest = PQflush(c->pg);
+	int rest;
 
-	if (rest < 0) {
+	if (list_linked(&c->dying.link))
+		return;
+	rest = PQflush(c->pg);
+	if (rest < 0 || PQsocket(c->pg) < 0) {
 		pgconn_die_soon(c, LUNATE_ELOST, PQerrorMessage(c->pg));
 		return;
 	}

@@ -18,6 +18,8 @@
  *   eof-on-query      lets in and closes at the first query
  *   half-on-query     answers the first query with half a row and stops
  *   garbage-on-query  answers the first query with garbage
+ *   shut-on-query     reads no more than the first byte of a query, and a
+ *                     little later says that nothing will be sent any more
  *
  * After `count` connections it changes: it relays to the address of -t, a
  * real server, or without one it stops listening.
@@ -194,6 +196,18 @@ login(struct session *s)
 	let_in(s);
 }
 
+/* The client can neither send all it has nor get an answer. */
+static void
+shut(struct session *s)
+{
+	struct pollfd p = {s->fd, 0, 0};
+
+	usleep(300000);
+	(void)shutdown(s->fd, SHUT_WR);
+	poll(&p, 1, -1);
+	exit(0);
+}
+
 static void
 serve(struct session *s)
 {
@@ -208,6 +222,8 @@ serve(struct session *s)
 		out(s, "T\0\0\0\x40\0\1co", 9);
 	if (is(s, "garbage-on-query"))
 		out(s, garbage, sizeof(garbage));
+	if (is(s, "shut-on-query"))
+		shut(s);
 	until_client_leaves(s);
 }
 
@@ -247,6 +263,7 @@ static const char *const modes[] = {"deaf",
 				    "eof-on-query",
 				    "half-on-query",
 				    "garbage-on-query",
+				    "shut-on-query",
 				    NULL};
 
 static const char *

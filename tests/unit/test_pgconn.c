@@ -5,8 +5,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <poll.h>
+
 #include "conn.h"
 #include "panics.h"
+#include "pgconn_int.h"
 
 static void
 a_login_is_told_from_the_loop_and_not_from_inside_new(void **state)
@@ -285,6 +288,45 @@ a_server_that_hangs_up_or_talks_nonsense_in_an_answer_is_lost(void **state)
 	server_fake_end();
 }
 
+/* Of a megabyte, so that it does not fit into the socket. */
+static void
+send_much(int i)
+{
+	static char much[1 << 20];
+	struct list group;
+
+	memset(much, 'x', sizeof(much));
+	conn_ask(i, 0, "select length($1)");
+	asks[i].vals[0] = (struct pgval){.at = much, .len = sizeof(much)};
+	asks[i].r.nvals = 1;
+	list_init(&group);
+	list_push_back(&group, &asks[i].r.link);
+	pgconn_send(conn, &group);
+}
+
+/* Its number may be another connection's before this one has ended. */
+static void
+a_socket_that_libpq_closes_while_it_sends_is_watched_no_more(void **state)
+{
+	struct pollfd p;
+
+	conn_start(server_fake_start("shut-on-query"), 5000000, 0);
+	conn_until(PGCONN_READY);
+	send_much(0);
+	turn();
+	p = (struct pollfd){PQsocket(conn->pg), POLLRDHUP, 0};
+	assert_int_equal(poll(&p, 1, 20000), 1);
+	send_much(1);
+	assert_true(PQsocket(conn->pg) < 0);
+	assert_false(ev_is_active(&conn->reader));
+	assert_false(ev_is_active(&conn->writer));
+	conn_until(PGCONN_DEAD);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(asks[i].r.fate, PGREQ_LOST);
+	conn_close();
+	server_fake_end();
+}
+
 static void
 what_is_in_flight_when_it_is_freed_is_lost_unless_abandoned(void **state)
 {
@@ -351,6 +393,8 @@ main(void)
 		cmocka_unit_test(of_what_a_killed_backend_ran_nobody_knows),
 		cmocka_unit_test(
 			a_server_that_hangs_up_or_talks_nonsense_in_an_answer_is_lost),
+		cmocka_unit_test(
+			a_socket_that_libpq_closes_while_it_sends_is_watched_no_more),
 		cmocka_unit_test(
 			what_is_in_flight_when_it_is_freed_is_lost_unless_abandoned),
 		cmocka_unit_test(
