@@ -6,6 +6,8 @@
  *        q is its name in SQL; tenant the number of its tenant column;
  *        state what its policies are
  * part   partitions and inheritance children of a rule's table, at any depth
+ * keyed  for a rule by parent or through: the columns that must not repeat,
+ *        of which table
  * me     the role that asks
  * ask    mode, type; rls: do row policies count?  seal: 'f' when one is wanted
  *        and is no good
@@ -37,10 +39,19 @@ static const char head[] =
 	"c.relkind, c.relrowsecurity, t.oid::regclass::text AS cq "
 	"FROM tree t JOIN rule r ON r.oid = t.root "
 	"JOIN pg_class c ON c.oid = t.oid WHERE t.oid <> t.root), "
+	"keyed AS (SELECT r.oid AS of, v.oid, v.q, r.other AS cols FROM rule r "
+	"JOIN rule v ON v.schema = r.via_schema AND v.name = r.via "
+	"WHERE r.kind = 'parent' AND v.oid IS NOT NULL AND r.oid IS NOT NULL "
+	"UNION ALL SELECT r.oid, r.oid, r.q, r.own FROM rule r "
+	"WHERE r.kind = 'through' AND r.oid IS NOT NULL), "
 	"pol AS MATERIALIZED (SELECT p.* FROM pg_policy p, me "
 	"WHERE NOT p.polpermissive AND p.polname LIKE 'lunate\\_%' AND "
 	"(0 = ANY (p.polroles) OR EXISTS (SELECT FROM unnest(p.polroles) m "
 	"WHERE pg_has_role(me.oid, m, 'USAGE')))) ";
+
+/* Types among which nothing is rounded or cut off. */
+#define WHOLE "'{int2,int4,int8}'::regtype[]::oid[]"
+#define TEXTS "'{text,varchar}'::regtype[]::oid[]"
 
 #define NO_TABLE "SELECT '', '', "
 #define TABLE "SELECT r.schema, r.name, "
@@ -135,6 +146,36 @@ const struct lint lints_list[] = {
 	 "r.q, r.col), true FROM rule r "
 	 "WHERE r.tenant IS NOT NULL AND r.relkind IN ('r', 'p') AND "
 	 "NOT r.attnotnull", true},
+	{"column-collation", "the tenant column takes different texts for the "
+	 "same: one tenant would be another",
+	 TABLE "r.col, format('ALTER TABLE %s ALTER COLUMN %I TYPE %s COLLATE "
+	 "\"C\"', r.q, r.col, ask.type), true FROM rule r "
+	 "JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum = r.tenant "
+	 "JOIN pg_collation l ON l.oid = a.attcollation, ask "
+	 "WHERE NOT l.collisdeterministic", true},
+	{"key-repeats", "several rows may have the key by which this table's "
+	 "belong to somebody: with one of them comes what is of the others",
+	 TABLE "k.q, format('ALTER TABLE %s ADD UNIQUE (%s)', k.q, "
+	 "(SELECT string_agg(quote_ident(c), ', ') FROM unnest(k.cols) c)), "
+	 "false FROM rule r JOIN keyed k ON k.of = r.oid "
+	 "WHERE NOT EXISTS (SELECT FROM pg_index x WHERE x.indrelid = k.oid "
+	 "AND x.indisunique AND x.indimmediate AND x.indisvalid AND "
+	 "x.indpred IS NULL AND NOT EXISTS (SELECT FROM generate_series(0, "
+	 "x.indnkeyatts - 1) i LEFT JOIN pg_attribute a ON a.attrelid = k.oid "
+	 "AND a.attnum = x.indkey[i] WHERE a.attname IS NULL OR "
+	 "NOT a.attname::text = ANY (k.cols)))"},
+	{"key-type", "what says to whom a row belongs is stored as another "
+	 "type than it is compared as: it could change on the way",
+	 TABLE "p.own, format('ALTER TABLE %s ALTER COLUMN %I TYPE %s', r.q, "
+	 "p.own, format_type(b.atttypid, b.atttypmod)), true FROM rule r "
+	 "JOIN rule v ON v.schema = r.via_schema AND v.name = r.via "
+	 "CROSS JOIN unnest(r.own, r.other) p(own, other) "
+	 "JOIN pg_attribute a ON a.attrelid = r.oid AND a.attname = p.own "
+	 "JOIN pg_attribute b ON b.attrelid = v.oid AND b.attname = p.other "
+	 "WHERE (a.atttypid, a.atttypmod) <> (b.atttypid, b.atttypmod) AND "
+	 "NOT (a.atttypid = ANY (" WHOLE ") AND b.atttypid = ANY (" WHOLE ")) "
+	 "AND NOT (a.atttypid = ANY (" TEXTS ") AND b.atttypid = ANY (" TEXTS
+	 ") AND a.atttypmod = -1 AND b.atttypmod = -1)", true},
 	{"right-missing", "the application may not read the table that says "
 	 "to whom rows belong",
 	 TABLE "format('%I.%I', r.via_schema, r.via), format('GRANT SELECT "

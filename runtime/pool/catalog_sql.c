@@ -98,7 +98,7 @@ const char catalog_load_sql[] =
 	", pg_catalog.concat("
 	FLAG("a.attnotnull", "n") ", "
 	FLAG("a.atthasdef", "d") ", "
-	FLAG("a.attgenerated" EQ "'s'", "g") ", "
+	FLAG("a.attgenerated" NE "''", "g") ", "
 	FLAG("a.attidentity" EQ "'a'", "a") ", "
 	FLAG("a.attidentity" EQ "'d'", "b") "), t.typnamespace" TEXT " "
 	"FROM pg_catalog.pg_attribute a "

@@ -57,8 +57,9 @@ same_columns(struct check *c, struct pair p, const struct insert *in,
 		if (strcmp(tree_str(b, "name"), want) != 0 ||
 		    tree_get(b, "val") != NULL)
 			return check_fail(c, "an INSERT has other columns");
-		if (i >= given && tree_len(b, "indirection") > 0)
-			return check_fail(c, "an INSERT has other columns");
+		if ((i >= given || check_owner(in->n.rule, want)) &&
+		    tree_len(b, "indirection") > 0)
+			return check_fail(c, "a part of a column is inserted");
 		if (i < given &&
 		    check_same(c, PAIR(tree_item(p.a, field, i), b), at) < 0)
 			return c->e->code;

@@ -48,19 +48,32 @@ bounds(const struct check *c, const struct named *n, const char *column)
 	return false;
 }
 
+static int
+may_change(struct check *c, const struct named *n, const char *column)
+{
+	if (check_owner(n->rule, column))
+		return check_fail(c, "a row would change its tenant");
+	return bounds(c, n, column)
+		       ? check_fail(c, "a row would leave its limit")
+		       : 0;
+}
+
+/* With any column, those change that the server works out. */
 int
 check_sets(struct check *c, const struct named *n, const struct tree_node *stmt)
 {
-	for (size_t i = 0; i < tree_len(stmt, "target_list"); i++) {
-		const char *column = tree_str(tree_item(stmt, "target_list", i),
-					      "name");
+	const struct world_table *t = n->world;
+	size_t set = tree_len(stmt, "target_list");
+	int rc = 0;
 
-		if (check_owner(n->rule, column))
-			return check_fail(c, "a row would change its tenant");
-		if (bounds(c, n, column))
-			return check_fail(c, "a row would leave its limit");
-	}
-	return 0;
+	for (size_t i = 0; i < set && rc == 0; i++)
+		rc = may_change(
+			c, n,
+			tree_str(tree_item(stmt, "target_list", i), "name"));
+	for (unsigned i = 0; i < t->ncolumns && set > 0 && rc == 0; i++)
+		if (t->columns[i].generated)
+			rc = may_change(c, n, t->columns[i].name);
+	return rc;
 }
 
 int

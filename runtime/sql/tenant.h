@@ -127,7 +127,10 @@
  *
  * A column that says to whom a row belongs (by, own) is not SET, and none that
  * LIMIT for updating speaks of: the row would leave the reach of whoever
- * changes it, or come into that of others, with nobody asked.
+ * changes it, or come into that of others, with nobody asked.  When such a
+ * column is generated, nothing is SET: any column may be what it is worked out
+ * from.  Nor is a part of it inserted, own['a'] or own[1]: what is looked at
+ * would not be what the column then holds.
  *
  * Always true: the original bytes are all there in order, but for names that
  *              were qualified and the word TABLE.

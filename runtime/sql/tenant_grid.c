@@ -253,7 +253,13 @@ grid_named(struct rewrite *rw, struct grid *g, const struct tree_node *stmt,
 	g->columns = arena_new(rw->a, n * sizeof(*g->columns));
 	for (unsigned i = 0; i < n; i++) {
 		g->columns[i] = tree_str(tree_item(stmt, field, i), "name");
-		given |= write_owns(g->t->rule, g->columns[i]);
+		if (!write_owns(g->t->rule, g->columns[i]))
+			continue;
+		if (tree_len(tree_item(stmt, field, i), "indirection") > 0)
+			return grid_refuse(rw, g,
+					   "what says to whom the row belongs "
+					   "is given as a whole");
+		given = true;
 	}
 	if (given)
 		return 0;

@@ -63,24 +63,36 @@ check_limit(struct rewrite *rw, const struct target *t, const char *column)
 		      t->rule->schema, t->rule->name, column);
 }
 
+static int
+write_set(struct rewrite *rw, const struct target *t, const char *name)
+{
+	if (check_limit(rw, t, name) < 0)
+		return rw->e->code;
+	if (!write_owns(t->rule, name))
+		return 0;
+	return refuse(rw->e, REFUSE_MOVE,
+		      "%s says to whom a row of %s.%s belongs (%s:%d) and "
+		      "cannot be SET",
+		      name, t->rule->schema, t->rule->name, t->rule->file,
+		      t->rule->line);
+}
+
+/* A generated column is set by whatever it is worked out from. */
 int
 write_sets(struct rewrite *rw, const struct target *t,
 	   const struct tree_node *stmt)
 {
-	for (size_t i = 0; i < tree_len(stmt, "target_list"); i++) {
-		const char *name = tree_str(tree_item(stmt, "target_list", i),
-					    "name");
+	const struct world_table *wt = t->world;
 
-		if (check_limit(rw, t, name) < 0)
+	for (size_t i = 0; i < tree_len(stmt, "target_list"); i++)
+		if (write_set(rw, t,
+			      tree_str(tree_item(stmt, "target_list", i),
+				       "name")) < 0)
 			return rw->e->code;
-
-		if (write_owns(t->rule, name))
-			return refuse(rw->e, REFUSE_MOVE,
-				      "%s says to whom a row of %s.%s belongs "
-				      "(%s:%d) and cannot be SET",
-				      name, t->rule->schema, t->rule->name,
-				      t->rule->file, t->rule->line);
-	}
+	for (unsigned i = 0; i < wt->ncolumns; i++)
+		if (wt->columns[i].generated &&
+		    write_set(rw, t, wt->columns[i].name) < 0)
+			return rw->e->code;
 	return 0;
 }
 

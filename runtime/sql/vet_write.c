@@ -107,9 +107,21 @@ is_set(const struct tree_node *set, const char *column)
 	return false;
 }
 
-/* Does the server act on the rows that refer by this key? */
+/* A generated column may change with any. */
 static bool
-acts(const struct way *w, const struct world_ref *r)
+changes(const struct world_table *t, const struct tree_node *set,
+	const char *column)
+{
+	for (unsigned i = 0; i < t->ncolumns; i++)
+		if (t->columns[i].generated && same(t->columns[i].name, column))
+			return tree_len(set, "target_list") > 0;
+	return is_set(set, column);
+}
+
+/* Does the server act on the rows that refer to t by this key? */
+static bool
+acts(const struct way *w, const struct world_ref *r,
+     const struct world_table *t)
 {
 	char action = w->deletes ? r->on_delete : r->on_update;
 
@@ -118,7 +130,7 @@ acts(const struct way *w, const struct world_ref *r)
 	if (w->deletes || w->set == NULL)
 		return true;
 	for (unsigned i = 0; i < r->ncolumns; i++)
-		if (is_set(w->set, r->to_columns[i]))
+		if (changes(t, w->set, r->to_columns[i]))
 			return true;
 	return false;
 }
@@ -145,7 +157,7 @@ follow_ref(struct way *w, const struct world_ref *r,
 	const struct tenant_table *from;
 	struct way next = *w;
 
-	if (!acts(w, r))
+	if (!acts(w, r, t))
 		return 0;
 	other = world->table(world->arg, r->schema, r->name);
 	from = tenant_find(w->g->ask->rules, r->schema, r->name);
@@ -255,7 +267,7 @@ vet_update(struct gate *g, const struct target *t, const struct tree_node *set)
 	const struct tenant_table *rule = shares(g, t);
 
 	for (unsigned i = 0; rule != NULL && i < rule->non; i++)
-		if (is_set(set, rule->on[i].other))
+		if (changes(t->table, set, rule->on[i].other))
 			return refuse_member(g, rule);
 	return follow(&w, t->table, t->rule);
 }

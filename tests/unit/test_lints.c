@@ -150,6 +150,8 @@ static const struct fault faults[] = {
 	 "type text"},
 	{"column-nullable", "alter table h.notes alter clinic_id drop not "
 			    "null"},
+	{"key-type", "drop policy lunate_tenant on h.items; alter table "
+		     "h.items alter visit_id type numeric(9, 0)"},
 	{"right-missing", "revoke select on h.patient_clinics from app"},
 	{"rls-off", "alter table h.notes disable row level security"},
 	{"rls-unforced", "alter table h.items no force row level security"},
@@ -212,6 +214,26 @@ every_fault_is_seen_and_mended_by_its_fix(void **state)
 			(void)server_sql(f->undo);
 		str_fini(&fixes);
 	}
+}
+
+static void
+a_key_that_may_repeat_is_told_and_mended(void **state)
+{
+	struct str fixes;
+	unsigned before;
+
+	clean_begin();
+	before = count("app", "key-repeats", NULL); /* of the partitions */
+	(void)server_sql("alter table h.patients drop constraint "
+			 "patients_pkey cascade; create index on h.patients "
+			 "(id); create unique index on h.patients (id, name); "
+			 "create unique index on h.patients (id) where id > 0");
+	str_init(&fixes);
+	assert_int_equal(count("app", "key-repeats", &fixes), before + 1);
+	assert_non_null(strstr(fixes.at, "h.patients ADD UNIQUE (id)"));
+	(void)server_sql("alter table h.patients add unique (id)");
+	assert_int_equal(count("app", "key-repeats", NULL), before);
+	str_fini(&fixes);
 }
 
 static void
@@ -435,6 +457,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_fault_is_seen_and_mended_by_its_fix),
+		cmocka_unit_test(a_key_that_may_repeat_is_told_and_mended),
 		cmocka_unit_test(
 			a_table_without_a_rule_and_a_rule_without_a_table_are_told),
 		cmocka_unit_test(an_extension_that_runs_text_is_told),
