@@ -120,6 +120,7 @@ push_context(lua_State *L, const struct context *c, const char *name)
 	return true;
 }
 
+/* The name may be a value, so it is not told. */
 static int
 no_such_field(lua_State *L, const struct hook_ask *a, const char *name)
 {
@@ -136,9 +137,9 @@ no_such_field(lua_State *L, const struct hook_ask *a, const char *name)
 	near_try(&n, "tenants");
 	if (near_best(&n) != NULL)
 		return luaL_error(L,
-				  "there is no '%s' in it; did you mean '%s'?",
-				  name, near_best(&n));
-	return luaL_error(L, "there is no '%s' in it", name);
+				  "ctx has no such field; did you mean '%s'?",
+				  near_best(&n));
+	return luaL_error(L, "ctx has no such field");
 }
 
 /* ctx.name */
@@ -192,8 +193,9 @@ static bool
 is_luas_own(const char *said)
 {
 	static const char *const begins[] = {
-		"attempt to ",	       "bad argument #", "there is no '",
-		"it can be read only", "a function ",	 "stack overflow"};
+		"attempt to ",	 "bad argument #",	"ctx has no such",
+		"there is no '", "it can be read only", "a function ",
+		"stack overflow"};
 
 	for (size_t i = 0; i < sizeof(begins) / sizeof(*begins); i++)
 		if (strncmp(said, begins[i], strlen(begins[i])) == 0)

@@ -101,7 +101,7 @@ describe("access rules", function()
       lunate.sleep(0.01)
       return faults[1]
     end, 10, "the alarm")
-    live.says(faults[1], "access.lua:3", "there is no 'usr' in it",
+    live.says(faults[1], "access.lua:3", "ctx has no such field",
       "did you mean 'user'?")
     stop()
   end)

@@ -54,7 +54,7 @@ a_field_that_there_is_not_is_told(void **state)
 {
 	fails_with("return ctx.usr == nil", LUNATE_EQUERY,
 		   "did you mean 'user'?");
-	fails_with("return ctx.xyzzyx", LUNATE_EQUERY, "no 'xyzzyx'");
+	fails_with("return ctx.xyzzyx", LUNATE_EQUERY, "ctx has no such field");
 }
 
 static void

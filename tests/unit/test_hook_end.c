@@ -293,6 +293,22 @@ a_decision_is_had_soon(void **state)
 	context_unpin(&c);
 }
 
+/* A name that the function made up of a value. */
+static void
+a_field_that_is_not_there_is_not_told_by_its_name(void **state)
+{
+	struct context *c = nurse();
+	struct hook_answer a;
+	struct err e;
+
+	loads(CLASS("return ctx[ctx.ip]"));
+	assert_true(ask_as(c, HOOK_BOOL, &a, &e) < 0);
+	assert_null(strstr(e.text, "10.0.0.1"));
+	assert_non_null(strstr(e.text, "no such field"));
+	context_unpin(&c);
+	fails_with("return ctx.usr", LUNATE_EQUERY, "did you mean 'user'?");
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int
@@ -307,6 +323,7 @@ main(void)
 		T(workers_that_come_later_get_vms),
 		T(a_decision_is_had_soon),
 		T(many_decisions_leave_no_memory_behind),
+		T(a_field_that_is_not_there_is_not_told_by_its_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
