@@ -157,13 +157,13 @@ const struct lint lints_list[] = {
 	 "belong to somebody: with one of them comes what is of the others",
 	 TABLE "k.q, format('ALTER TABLE %s ADD UNIQUE (%s)', k.q, "
 	 "(SELECT string_agg(quote_ident(c), ', ') FROM unnest(k.cols) c)), "
-	 "false FROM rule r JOIN keyed k ON k.of = r.oid "
+	 "true FROM rule r JOIN keyed k ON k.of = r.oid "
 	 "WHERE NOT EXISTS (SELECT FROM pg_index x WHERE x.indrelid = k.oid "
 	 "AND x.indisunique AND x.indimmediate AND x.indisvalid AND "
 	 "x.indpred IS NULL AND NOT EXISTS (SELECT FROM generate_series(0, "
 	 "x.indnkeyatts - 1) i LEFT JOIN pg_attribute a ON a.attrelid = k.oid "
 	 "AND a.attnum = x.indkey[i] WHERE a.attname IS NULL OR "
-	 "NOT a.attname::text = ANY (k.cols)))"},
+	 "NOT a.attname::text = ANY (k.cols)))", true},
 	{"key-type", "what says to whom a row belongs is stored as another "
 	 "type than it is compared as: it could change on the way",
 	 TABLE "p.own, format('ALTER TABLE %s ALTER COLUMN %I TYPE %s', r.q, "
