@@ -295,9 +295,9 @@ send_much(int i)
 	static char much[1 << 20];
 	struct list group;
 
-	memset(much, 'x', sizeof(much));
+	memset(much, 'x', sizeof(much) - 1);
 	conn_ask(i, 0, "select length($1)");
-	asks[i].vals[0] = (struct pgval){.at = much, .len = sizeof(much)};
+	asks[i].vals[0] = (struct pgval){.at = much, .len = sizeof(much) - 1};
 	asks[i].r.nvals = 1;
 	list_init(&group);
 	list_push_back(&group, &asks[i].r.link);
