@@ -413,6 +413,7 @@ take_rules(struct made *m)
 
 #define GLASS_MOST_S 86400
 #define REVIEW_S 259200
+#define REVIEW_MOST_S (3650 * INT64_C(86400))
 
 /* Each opened table has its column of the patient's id, and no other has. */
 static int
@@ -450,6 +451,13 @@ patients_of(const struct part *p, struct access_glass *g)
 	return 0;
 }
 
+/* Looked at as it is: what a whole number cannot hold must not become one. */
+static bool
+is_within(const struct decl_value *v, double least, double most)
+{
+	return v->number >= least && v->number <= most;
+}
+
 static int
 times_of(const struct part *p, struct access_glass *g)
 {
@@ -457,15 +465,17 @@ times_of(const struct part *p, struct access_glass *g)
 				*review = decl_field(&p->d->fields,
 						     "review_within");
 
-	g->lasts_s = (int64_t)lasts->number;
-	g->review_s = review != NULL ? (int64_t)review->number : REVIEW_S;
-	if (g->lasts_s < 1 || g->lasts_s > GLASS_MOST_S)
+	if (!is_within(lasts, 1, GLASS_MOST_S))
 		return decl_fail(p->m->e, p->d,
 				 "lasts is between seconds(1) and days(1); an "
 				 "emergency takes minutes");
-	if (g->review_s < 1)
+	if (review != NULL && !is_within(review, 1, REVIEW_MOST_S))
 		return decl_fail(p->m->e, p->d,
-				 "review_within is seconds(1) or more");
+				 "review_within is between seconds(1) and "
+				 "days(3650); what nobody looks at for ten "
+				 "years is not reviewed");
+	g->lasts_s = (int64_t)lasts->number;
+	g->review_s = review != NULL ? (int64_t)review->number : REVIEW_S;
 	return 0;
 }
 
@@ -508,6 +518,9 @@ take_glasses(struct made *m)
 
 /* ---- rates ------------------------------------------------------------- */
 
+#define WINDOW_LEAST_S 0.001
+#define WINDOW_MOST_S (366 * 86400.0)
+
 static int
 take_rates(struct made *m)
 {
@@ -517,6 +530,8 @@ take_rates(struct made *m)
 	const struct decl *d;
 
 	while ((d = build_next(m->l, "limit", &i)) != NULL) {
+		const struct decl_value *window = decl_field(&d->fields,
+							     "window");
 		struct access_rate *r = &list[m->out->nrates++];
 
 		*r = (struct access_rate){
@@ -524,15 +539,15 @@ take_rates(struct made *m)
 			.file = d->file,
 			.line = d->line,
 			.operations = decl_field(&d->fields, "rate")->number,
-			.window_ms = (int64_t)(decl_field(&d->fields, "window")
-						       ->number *
-					       1000),
 			.per_user = decl_is(&d->fields, "per", "user")};
 		if (!(r->operations >= 1))
 			return decl_fail(m->e, d, "rate is 1 or more");
-		if (r->window_ms < 1)
+		if (!is_within(window, WINDOW_LEAST_S, WINDOW_MOST_S))
 			return decl_fail(m->e, d,
-					 "window is milliseconds(1) or more");
+					 "window is between milliseconds(1) "
+					 "and days(366); a longer one is no "
+					 "limit of operations");
+		r->window_ms = (int64_t)(window->number * 1000);
 	}
 	m->out->rates = list;
 	return 0;

@@ -378,6 +378,23 @@ an_emergency_that_opens_too_much_or_nothing_is_refused(void **state)
 	     "role is empty");
 }
 
+/* What no whole number of microseconds holds became any number at all. */
+static void
+a_time_that_is_too_long_is_refused_and_not_cut_off(void **state)
+{
+	built(ROLES GLASS "days(1), review_within = days(3650) }");
+	assert_int_equal(access_->glasses->review_s, 3650 * INT64_C(86400));
+	says(GLASS "days(1e300) }", "between seconds(1) and days(1)");
+	says(GLASS "minutes(5), review_within = days(3651) }",
+	     "between seconds(1) and days(3650)");
+	says(GLASS "minutes(5), review_within = days(1e300) }",
+	     "between seconds(1) and days(3650)");
+	built("limit 'a' { rate = 1, window = days(366) }");
+	assert_int_equal(access_->rates->window_ms, 366 * INT64_C(86400000));
+	says("limit 'a' { rate = 1, window = days(367) }", "and days(366)");
+	says("limit 'a' { rate = 1, window = days(1e300) }", "and days(366)");
+}
+
 static void
 a_limit_is_a_number_in_a_time_for_each(void **state)
 {
@@ -428,6 +445,8 @@ main(void)
 			an_emergency_opens_tables_by_the_patients_column),
 		cmocka_unit_test(
 			an_emergency_that_opens_too_much_or_nothing_is_refused),
+		cmocka_unit_test(
+			a_time_that_is_too_long_is_refused_and_not_cut_off),
 		cmocka_unit_test(a_limit_is_a_number_in_a_time_for_each),
 	};
 
