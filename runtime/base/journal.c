@@ -57,11 +57,14 @@ sync_folder(const char *folder)
 	return rc;
 }
 
-/* Opens it, new or not; *fresh: it is new. */
+/* Opens it, new or not; *fresh: it is new.  What is no file (a pipe, a modem)
+ * may wait for somebody at its other end: it is not waited for, and refused
+ * when it is looked at. */
 static int
 open_file(const char *path, bool *fresh)
 {
-	int flags = O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
+	int flags = O_RDWR | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK |
+		    O_NOCTTY,
 	    fd = open(path, flags);
 
 	*fresh = false;

@@ -102,6 +102,17 @@ test_a_link_or_a_folder_in_its_place_is_refused(void **state)
 }
 
 static void
+test_a_pipe_in_its_place_is_refused(void **state)
+{
+	struct err e;
+
+	assert_int_equal(append("one\n", &e), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	refused("a plain file");
+}
+
+static void
 test_a_full_disk_is_told(void **state)
 {
 	struct err e;
@@ -136,6 +147,7 @@ main(void)
 		T(test_lines_are_appended_and_the_folder_is_made),
 		T(test_a_file_that_others_can_read_is_refused),
 		T(test_a_link_or_a_folder_in_its_place_is_refused),
+		T(test_a_pipe_in_its_place_is_refused),
 		T(test_a_full_disk_is_told),
 		T(test_a_line_does_not_go_on_where_another_was_cut_off),
 	};
