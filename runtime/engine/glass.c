@@ -22,7 +22,7 @@ enum entry_state { FREE, WRITING, OPEN };
 
 struct entry {
 	enum entry_state state;
-	XXH128_hash_t key;
+	XXH128_hash_t key, user;
 	int64_t until_us;
 	bool told;
 	char id[GLASS_ID];
@@ -150,6 +150,22 @@ key_of(const struct context *c)
 	return key;
 }
 
+/* A user is one of a tenant: two may have users of one name. */
+static XXH128_hash_t
+user_of(const struct context *c)
+{
+	XXH3_state_t *s = XXH3_createState();
+	XXH128_hash_t user;
+
+	assert(s != NULL);
+	XXH3_128bits_reset(s);
+	mix(s, c->user);
+	mix(s, c->array);
+	user = XXH3_128bits_digest(s);
+	XXH3_freeState(s);
+	return user;
+}
+
 static struct entry *
 find(struct glass *g, XXH128_hash_t key)
 {
@@ -160,14 +176,31 @@ find(struct glass *g, XXH128_hash_t key)
 	return NULL;
 }
 
+static bool
+is_past(const struct entry *n, int64_t now_us)
+{
+	return n->state == FREE ||
+	       (n->state == OPEN && n->until_us + DAY_US < now_us);
+}
+
+/* Did this user open as many as one may? */
+static bool
+is_used_up(const struct glass *g, XXH128_hash_t user, int64_t now_us)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < g->n; i++)
+		n += !is_past(&g->entries[i], now_us) &&
+		     XXH128_isEqual(g->entries[i].user, user);
+	return n >= GLASS_MOST_EACH;
+}
+
 /* A place for one more; what was over a day ago gives way. */
 static struct entry *
 place(struct glass *g, int64_t now_us)
 {
 	for (unsigned i = 0; i < g->n; i++)
-		if (g->entries[i].state == FREE ||
-		    (g->entries[i].state == OPEN &&
-		     g->entries[i].until_us + DAY_US < now_us))
+		if (is_past(&g->entries[i], now_us))
 			return &g->entries[i];
 	return g->n < GLASS_MOST ? &g->entries[g->n++] : NULL;
 }
@@ -295,7 +328,7 @@ struct glass_job {
 	struct crew_job job;
 	struct glass *glass;	  /* counted */
 	struct glass_start start; /* done is NULL when nobody waits */
-	XXH128_hash_t key;
+	XXH128_hash_t key, user;
 	int64_t now_us, lasts_us;
 	char id[GLASS_ID];
 	char *line; /* NULL: err says why */
@@ -325,13 +358,20 @@ claim(struct glass_job *j)
 		pthread_cond_wait(&g->written, &g->lock);
 	if (n != NULL)
 		return NULL;
+	if (is_used_up(g, j->user, j->now_us)) {
+		refuse(&j->err, REFUSE_ACCESS,
+		       "this user opened %d emergencies within a day, and "
+		       "more is not for one; nothing was opened",
+		       GLASS_MOST_EACH);
+		return NULL;
+	}
 	n = place(g, j->now_us);
 	if (n == NULL) {
 		err_set(&j->err, LUNATE_EDENIED,
 			"too many emergencies of one day; nothing was opened");
 		return NULL;
 	}
-	*n = (struct entry){.state = WRITING, .key = j->key};
+	*n = (struct entry){.state = WRITING, .key = j->key, .user = j->user};
 	memcpy(n->id, j->id, sizeof(n->id));
 	return n;
 }
@@ -416,6 +456,7 @@ glass_open(struct glass *g, const struct glass_ask *ask,
 	j->glass = g;
 	j->start = *start;
 	j->key = key_of(ask->context);
+	j->user = user_of(ask->context);
 	j->now_us = ask->now_us;
 	j->lasts_us = start->rule->lasts_s * 1000000;
 	prepare(j, ask);

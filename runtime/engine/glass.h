@@ -21,8 +21,9 @@
  *
  * Always true: OPEN is only what stands in the journal; until < 0 never opens;
  *              a statement whose opening cannot be written is refused.
- * Memory: at most GLASS_MOST openings of the last day are known; one more is
- *         refused.
+ * Memory: at most GLASS_MOST openings of the last day are known, and
+ *         GLASS_MOST_EACH of one user in one tenant; one more is refused.  A
+ *         day begins when an opening's time is over.
  * Thread: any; a lock, not held while the disk is waited for.  Time is an
  *         argument.
  */
@@ -38,6 +39,7 @@
 #include "err.h"
 
 #define GLASS_MOST 4096
+#define GLASS_MOST_EACH 32
 #define GLASS_ID 33
 
 struct glass;

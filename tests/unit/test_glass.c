@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "fault.h"
+#include "refusal.h"
 
 #define SECOND INT64_C(1000000)
 
@@ -54,20 +55,30 @@ end(void **state)
 	return unlink(path);
 }
 
+struct person {
+	const char *tenant, *user, *role;
+};
+
 static struct context *
-who(const char *role, const char *patient)
+person(struct person p, const char *patient)
 {
 	struct context *c;
 	struct err e;
 	char json[300];
 
 	snprintf(json, sizeof(json),
-		 "{\"tenant\":\"a\",\"user\":\"u\",\"roles\":\"%s\","
+		 "{\"tenant\":\"%s\",\"user\":\"%s\",\"roles\":\"%s\","
 		 "\"break_glass\":{\"rule\":\"crash\",\"patient\":\"%s\","
 		 "\"reason\":\"found on the floor\"}}",
-		 role, patient);
+		 p.tenant, p.user, p.role, patient);
 	assert_int_equal(context_new(json, strlen(json), &c, &e), 0);
 	return c;
+}
+
+static struct context *
+who(const char *role, const char *patient)
+{
+	return person((struct person){"a", "u", role}, patient);
 }
 
 static struct glass_ask
@@ -81,12 +92,14 @@ ask(const struct context *c, int64_t now_us)
 }
 
 static int answers, code;
+static enum refusal reason;
 
 static void
 on_done(void *arg, const struct err *e)
 {
 	answers++;
 	code = e->code;
+	reason = refusal_of(e);
 }
 
 /* Opens, n times at once. */
@@ -103,6 +116,16 @@ opens(const struct context *c, int64_t now_us, int n)
 	while (answers < n)
 		loop_turn(loop, 0.02);
 	return code;
+}
+
+static int
+opens_for(struct person p, const char *patient, int64_t now_us)
+{
+	struct context *c = person(p, patient);
+	int rc = opens(c, now_us, 1);
+
+	context_unpin(&c);
+	return rc;
 }
 
 static enum glass_state
@@ -215,6 +238,29 @@ test_a_role_may_by_itself_or_by_what_it_is(void **state)
 	}
 }
 
+/* One who opened without end left none for everybody else. */
+static void
+test_one_user_does_not_use_up_what_others_may_open(void **state)
+{
+	const struct person u = {"a", "u", "doctor"}, v = {"a", "v", "doctor"},
+			    b = {"b", "u", "doctor"};
+	int64_t next_day = (60 + 86400) * SECOND + 1;
+	char patient[16];
+
+	for (int i = 0; i <= GLASS_MOST_EACH; i++) {
+		snprintf(patient, sizeof(patient), "p%d", i);
+		assert_int_equal(opens_for(u, patient, 0),
+				 i < GLASS_MOST_EACH ? 0 : LUNATE_EDENIED);
+	}
+	assert_int_equal(reason, REFUSE_ACCESS);
+	assert_int_equal(lines("\"opening\""), GLASS_MOST_EACH);
+	assert_int_equal(opens_for(u, "p0", 0), 0);
+	assert_int_equal(opens_for(v, patient, 0), 0);
+	assert_int_equal(opens_for(b, patient, 0), 0);
+	assert_int_equal(opens_for(u, patient, next_day - 1), LUNATE_EDENIED);
+	assert_int_equal(opens_for(u, patient, next_day), 0);
+}
+
 static void
 test_a_review_is_a_line_of_its_own(void **state)
 {
@@ -257,6 +303,7 @@ main(void)
 		T(test_what_cannot_be_written_down_is_not_open),
 		T(test_without_a_journal_nothing_opens),
 		T(test_a_role_may_by_itself_or_by_what_it_is),
+		T(test_one_user_does_not_use_up_what_others_may_open),
 		T(test_a_review_is_a_line_of_its_own),
 		T(test_who_does_not_wait_is_not_told),
 	};
