@@ -104,12 +104,16 @@ is_asked_for(const struct keyed *k, const char *column)
 	static const char *const fields[] = {"target_list", "having_clause",
 					     "sort_clause", "distinct_clause",
 					     "window_clause"};
+	const struct tree_node *item;
 	struct tree_walk w;
 	bool found = false;
 
 	for (size_t f = 0; f < sizeof(fields) / sizeof(*fields); f++)
 		for (size_t i = 0; i < tree_len(k->select, fields[f]); i++) {
-			tree_walk_init(&w, tree_item(k->select, fields[f], i));
+			item = tree_item(k->select, fields[f], i);
+			if (item == NULL) /* of a DISTINCT without ON */
+				continue;
+			tree_walk_init(&w, item);
 			while (!found && tree_walk_next(&w) != TREE_END)
 				found = w.step == TREE_ENTER &&
 					names(w.node, k, column);

@@ -92,15 +92,18 @@ has_key(const struct tree_node *select, const struct target *t)
 	return key != NULL;
 }
 
-/* Is a column named where only grouped ones may be? */
+/* Is a column named where only grouped ones may be?  The list of a plain
+ * DISTINCT has one item that is nothing. */
 static bool
-is_used(const struct tree_node *list, const struct target *t,
+is_used(const struct tree_node *item, const struct target *t,
 	const char *column)
 {
 	struct tree_walk w;
 	bool found = false;
 
-	tree_walk_init(&w, list);
+	if (item == NULL)
+		return false;
+	tree_walk_init(&w, item);
 	while (!found && tree_walk_next(&w) != TREE_END)
 		found = w.step == TREE_ENTER && means(w.node, t, column);
 	tree_walk_fini(&w);

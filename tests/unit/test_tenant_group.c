@@ -94,6 +94,19 @@ test_a_key_that_is_grouped_by_covers_the_columns_of_a_sub_select(void **state)
 }
 
 static void
+test_a_distinct_without_columns_of_its_own_ends_nothing(void **state)
+{
+	fenced("select distinct v.id, v.note from visits v where v.n::text = "
+	       "'' group by v.id",
+	       "select distinct v.id, v.note from " FENCED
+	       " v where v.n::text = '' group by v.id, \"v\".\"note\"");
+	fenced("select distinct v.id from visits v where v.n::text = '' group "
+	       "by v.id",
+	       "select distinct v.id from " FENCED
+	       " v where v.n::text = '' group by v.id");
+}
+
+static void
 test_other_groups_stay_as_they_are(void **state)
 {
 	fenced("select n, count(*) from visits where n::text = '' group by n",
@@ -170,6 +183,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			test_a_key_that_is_grouped_by_covers_the_columns_of_a_sub_select),
+		cmocka_unit_test(
+			test_a_distinct_without_columns_of_its_own_ends_nothing),
 		cmocka_unit_test(test_other_groups_stay_as_they_are),
 		cmocka_unit_test(
 			test_the_checker_lets_columns_of_the_from_join_a_group_by),
