@@ -150,3 +150,26 @@ reads_of(const struct world_table *t, const struct tree_node *stmt,
 	}
 	tree_walk_fini(&w);
 }
+
+/* ---- what others ask of a node ------------------------------------------ */
+
+bool
+reads_star(const struct tree_node *value)
+{
+	enum tree_kind k = tree_kind(value);
+	const char *parts = k == TREE_COLUMN_REF ? "fields" : "indirection";
+
+	return (k == TREE_COLUMN_REF || k == TREE_A_INDIRECTION) &&
+	       tree_kind(tree_item(value, parts, tree_len(value, parts) - 1)) ==
+		       TREE_A_STAR;
+}
+
+bool
+reads_target(const struct tree_walk *w)
+{
+	enum tree_kind k = tree_kind(w->parent);
+
+	return (k == TREE_INSERT || k == TREE_UPDATE || k == TREE_DELETE ||
+		k == TREE_MERGE) &&
+	       strcmp(w->field, "relation") == 0;
+}

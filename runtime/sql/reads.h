@@ -29,4 +29,11 @@ struct reads {
 void reads_of(const struct world_table *t, const struct tree_node *stmt,
 	      struct arena *a, struct reads *out);
 
+/* Is it t.* or (row).*: as many values as something has columns, none
+ * included? */
+bool reads_star(const struct tree_node *value);
+
+/* Is this RangeVar what its statement writes? */
+bool reads_target(const struct tree_walk *w);
+
 #endif

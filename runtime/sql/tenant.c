@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tenant.h"
 
+#include "reads.h"
 #include "tenant_int.h"
 
 #include <string.h>
@@ -144,21 +145,10 @@ mark_conflicts(struct rewrite *rw, const struct tree_node *root)
 	tree_walk_fini(&w);
 }
 
-/* Is this RangeVar what its statement writes? */
-static bool
-is_target(const struct tree_walk *w)
-{
-	enum tree_kind k = tree_kind(w->parent);
-
-	return (k == TREE_INSERT || k == TREE_UPDATE || k == TREE_DELETE ||
-		k == TREE_MERGE) &&
-	       strcmp(w->field, "relation") == 0;
-}
-
 static int
 enter_var(struct rewrite *rw, struct tree_walk *w)
 {
-	if (is_target(w))
+	if (reads_target(w))
 		return 0; /* its statement has seen to it */
 	if (tree_kind(w->parent) == TREE_LOCKING)
 		return 0; /* FOR UPDATE OF: a name of FROM */
@@ -259,7 +249,8 @@ has_tenant(const struct rewrite *rw, const struct tree_walk *w)
 	const struct tenant_table *rule;
 
 	if (tree_kind(w->parent) == TREE_LOCKING ||
-	    (schema[0] == 0 && !is_target(w) && tree_walk_cte(w, name) != NULL))
+	    (schema[0] == 0 && !reads_target(w) &&
+	     tree_walk_cte(w, name) != NULL))
 		return false;
 	t = world->table(world->arg, schema[0] != 0 ? schema : NULL, name);
 	rule = t != NULL ? tenant_find(rw->ask->rules, t->schema, t->name)

@@ -6,6 +6,8 @@
  */
 #include "tenant_int.h"
 
+#include "reads.h"
+
 #include <string.h>
 
 int
@@ -17,32 +19,21 @@ grid_refuse(struct rewrite *rw, const struct grid *g, const char *what)
 
 /* ---- stars -------------------------------------------------------------- */
 
-/* t.* and (row).* are as many values as something has columns, none included:
- * which value goes to which column would not be known. */
-static bool
-is_star(const struct tree_node *v)
-{
-	enum tree_kind k = tree_kind(v);
-	const char *parts = k == TREE_COLUMN_REF ? "fields" : "indirection";
-
-	return (k == TREE_COLUMN_REF || k == TREE_A_INDIRECTION) &&
-	       tree_kind(tree_item(v, parts, tree_len(v, parts) - 1)) ==
-		       TREE_A_STAR;
-}
-
+/* Which value goes to which column would not be known. */
 static int
 no_star(struct rewrite *rw, const struct grid *g, const struct tree_node *v)
 {
-	return is_star(v) ? grid_refuse(rw, g, "name the columns instead of *")
-			  : 0;
+	return reads_star(v)
+		       ? grid_refuse(rw, g, "name the columns instead of *")
+		       : 0;
 }
 
 static bool
 has_star(const struct tree_node *select)
 {
 	for (size_t k = 0; k < tree_len(select, "target_list"); k++)
-		if (is_star(tree_get(tree_item(select, "target_list", k),
-				     "val")))
+		if (reads_star(tree_get(tree_item(select, "target_list", k),
+					"val")))
 			return true;
 	return false;
 }

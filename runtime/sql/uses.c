@@ -103,17 +103,6 @@ use_target(struct using *u, const struct world_table *t,
 		use(u, t, TENANT_READ);
 }
 
-static bool
-is_star(const struct tree_node *v)
-{
-	enum tree_kind k = tree_kind(v);
-	const char *parts = k == TREE_COLUMN_REF ? "fields" : "indirection";
-
-	return (k == TREE_COLUMN_REF || k == TREE_A_INDIRECTION) &&
-	       tree_kind(tree_item(v, parts, tree_len(v, parts) - 1)) ==
-		       TREE_A_STAR;
-}
-
 /* How many values a list has; 0: not known, with t.* or (row).* in it. */
 static size_t
 list_width(const struct tree_node *n, const char *field)
@@ -123,7 +112,7 @@ list_width(const struct tree_node *n, const char *field)
 	for (size_t i = 0; i < tree_len(n, field); i++) {
 		const struct tree_node *v = tree_item(n, field, i);
 
-		if (is_star(named ? tree_get(v, "val") : v))
+		if (reads_star(named ? tree_get(v, "val") : v))
 			return 0;
 	}
 	return tree_len(n, field);
@@ -264,22 +253,12 @@ is_locked(const struct tree_walk *w)
 	return false;
 }
 
-static bool
-is_target(const struct tree_walk *w)
-{
-	enum tree_kind k = tree_kind(w->parent);
-
-	return (k == TREE_INSERT || k == TREE_UPDATE || k == TREE_DELETE ||
-		k == TREE_MERGE) &&
-	       strcmp(w->field, "relation") == 0;
-}
-
 static int
 read_from(struct using *u, const struct tree_walk *w)
 {
 	const struct world_table *t;
 
-	if (is_target(w) || tree_kind(w->parent) == TREE_LOCKING ||
+	if (reads_target(w) || tree_kind(w->parent) == TREE_LOCKING ||
 	    (tree_str(w->node, "schemaname")[0] == 0 &&
 	     tree_walk_cte(w, tree_str(w->node, "relname")) != NULL))
 		return 0;
