@@ -27,6 +27,7 @@
 
 #include "check.h"
 #include "clinic_world.h"
+#include "trees.h"
 #include "vet.h"
 
 #define FUZZ_HOLDS(what, text) \
@@ -156,24 +157,6 @@ fuzz_table(const struct fuzz *f, const struct tree_walk *w)
 			   sql);
 }
 
-static bool
-fuzz_same(const struct tree_node *a, const struct tree_node *b)
-{
-	if (!tree_alike(a, b))
-		return false;
-	for (unsigned i = 0; i < tree_nfields(a); i++) {
-		size_t n = tree_field_len(a, i);
-
-		if (n != tree_field_len(b, i))
-			return false;
-		for (size_t k = 0; k < n; k++)
-			if (!fuzz_same(tree_field_item(a, i, k),
-				       tree_field_item(b, i, k)))
-				return false;
-	}
-	return true;
-}
-
 /* Of a text that the checker accepted. */
 static void
 fuzz_accepted(const struct fuzz *f)
@@ -185,7 +168,7 @@ fuzz_accepted(const struct fuzz *f)
 	FUZZ_HOLDS(tree_parse(f->ask.after, f->ask.len, &t, &e) == 0,
 		   f->ask.after);
 	FUZZ_HOLDS(tree_count(t) == 1, f->ask.after);
-	FUZZ_HOLDS(fuzz_same(tree_root(t, 0), tree_root(f->after, 0)),
+	FUZZ_HOLDS(trees_same(tree_root(t, 0), tree_root(f->after, 0)),
 		   f->ask.after);
 	tree_walk_init(&w, tree_root(t, 0));
 	while (tree_walk_next(&w) != TREE_END)

@@ -16,6 +16,7 @@
 #include "clinic_world.h"
 #include "refusal.h"
 #include "tenant_corpus.h"
+#include "trees.h"
 
 /* A statement, rewritten. */
 struct work {
@@ -150,24 +151,6 @@ test_what_the_rewriter_limits_is_accepted(void **state)
 /* ---- the same meaning -------------------------------------------------- */
 
 static bool
-same(const struct tree_node *a, const struct tree_node *b)
-{
-	if (!tree_alike(a, b))
-		return false;
-	for (unsigned i = 0; i < tree_nfields(a); i++) {
-		size_t n = tree_field_len(a, i);
-
-		if (n != tree_field_len(b, i))
-			return false;
-		for (size_t k = 0; k < n; k++)
-			if (!same(tree_field_item(a, i, k),
-				  tree_field_item(b, i, k)))
-				return false;
-	}
-	return true;
-}
-
-static bool
 means_the_same(const char *a, const char *b)
 {
 	struct tree *ta, *tb;
@@ -181,7 +164,7 @@ means_the_same(const char *a, const char *b)
 		return false;
 	}
 	yes = tree_count(ta) == 1 && tree_count(tb) == 1 &&
-	      same(tree_root(ta, 0), tree_root(tb, 0));
+	      trees_same(tree_root(ta, 0), tree_root(tb, 0));
 	tree_free(&ta);
 	tree_free(&tb);
 	return yes;

@@ -27,6 +27,7 @@
 #include "mutants_make.h"
 #include "refusal.h"
 #include "tenant_corpus.h"
+#include "trees.h"
 
 /* ---- a statement and how it is scoped ---------------------------------- */
 
@@ -198,26 +199,6 @@ effect_of(const struct work *w, const char *text)
 	return seen;
 }
 
-/* ---- the same statement ------------------------------------------------ */
-
-static bool
-same(const struct tree_node *a, const struct tree_node *b)
-{
-	if (!tree_alike(a, b))
-		return false;
-	for (unsigned i = 0; i < tree_nfields(a); i++) {
-		size_t n = tree_field_len(a, i);
-
-		if (n != tree_field_len(b, i))
-			return false;
-		for (size_t k = 0; k < n; k++)
-			if (!same(tree_field_item(a, i, k),
-				  tree_field_item(b, i, k)))
-				return false;
-	}
-	return true;
-}
-
 /* ---- counting ---------------------------------------------------------- */
 
 struct tally {
@@ -255,7 +236,7 @@ judge_accepted(enum mutant_kind kind, const char *text, const struct tree *t)
 {
 	enum effect effect;
 
-	if (same(tree_root(t, 0), tree_root(now->after, 0))) {
+	if (trees_same(tree_root(t, 0), tree_root(now->after, 0))) {
 		sums->of[kind].same++;
 		return;
 	}

@@ -48,23 +48,29 @@ world_of(const struct world_table *visits)
 }
 
 static bool
-accepts(const struct world_table *visits, const char *before, const char *after)
+is_accepted(struct check_ask ask, const char *before, const char *after)
 {
-	struct world w = world_of(visits);
-	struct check_ask ask = {.rules = &clinic_rules,
-				.world = &w,
-				.after = after,
-				.len = strlen(after),
-				.tenant_param = 1};
 	struct tree *tree;
 	struct err e;
 	int rc;
 
 	assert_int_equal(tree_parse(before, strlen(before), &tree, &e), 0);
 	ask.before = tree;
+	ask.rules = &clinic_rules;
+	ask.after = after;
+	ask.len = strlen(after);
 	rc = check_rewrite(&ask, &e);
 	tree_free(&tree);
 	return rc == 0;
+}
+
+static bool
+accepts(const struct world_table *visits, const char *before, const char *after)
+{
+	struct world w = world_of(visits);
+	const struct check_ask ask = {.world = &w, .tenant_param = 1};
+
+	return is_accepted(ask, before, after);
 }
 
 static bool
@@ -116,20 +122,10 @@ test_nothing_is_set_where_the_owner_is_worked_out(void **state)
 static bool
 accepts_item(const char *before, const char *after)
 {
-	struct check_ask ask = {.rules = &clinic_rules,
-				.world = &clinic_world,
-				.after = after,
-				.len = strlen(after),
-				.tenant_param = 2};
-	struct tree *tree;
-	struct err e;
-	int rc;
+	const struct check_ask ask = {.world = &clinic_world,
+				      .tenant_param = 2};
 
-	assert_int_equal(tree_parse(before, strlen(before), &tree, &e), 0);
-	ask.before = tree;
-	rc = check_rewrite(&ask, &e);
-	tree_free(&tree);
-	return rc == 0;
+	return is_accepted(ask, before, after);
 }
 
 /* own['a'] of what was compared is another value than that. */
