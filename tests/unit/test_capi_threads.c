@@ -212,13 +212,14 @@ when_backends_are_ended_each_write_is_once_or_in_doubt(void **state)
 {
 	int cuts = 0;
 
+	atomic_store(&calm, true); /* they go on until enough were cut */
 	start_all(stormy_main);
 	while (atomic_load(&working) > 0) {
 		cuts += cut_one();
+		atomic_store(&calm, cuts < 5);
 		usleep(3000);
 	}
 	join_all();
-	assert_true(cuts > 0);
 	check_writes();
 }
 
